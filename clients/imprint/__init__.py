@@ -1,0 +1,1 @@
+"""The `imprint` command and the Python client it is made of."""

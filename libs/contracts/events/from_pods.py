@@ -1,0 +1,162 @@
+"""Stream FROM_PODS: what a pod's connector reports. The pod is taken from the subject, never from the body."""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from contracts.errors import Failure
+from contracts.events.base import Event
+from contracts.manifest import Digest, Format, Lun, Manifest, Size
+
+
+class Datastore(msgspec.Struct, frozen=True, kw_only=True):
+    """A place for copies on a pod; sizes in bytes."""
+
+    name: str
+    capacity: Size
+    free: Size
+
+
+class VmDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk of a VM as the backend describes it."""
+
+    role: Literal["os", "data"]
+    lun: Lun
+    format: str
+    size: Size
+
+
+class Vm(msgspec.Struct, frozen=True, kw_only=True):
+    """A VM that could be imported."""
+
+    name: str
+    os_type: str
+    power: str
+    locked: bool
+    disks: tuple[VmDisk, ...]
+
+
+class LibraryItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that the pod's content library holds."""
+
+    version: str
+    datastore: str
+    digest: str
+    size: Size
+
+
+class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the library for one disk: the digest of the file itself, which scrub checks."""
+
+    lun: Lun
+    format: Format
+    size: Size
+    root: Digest
+
+
+class PodAnnounced(Event, frozen=True, kw_only=True, tag="pod.announced.v1"):
+    """A connector started. ``boot`` tells one start from the next; ``interval`` is the seconds between its reports."""
+
+    about: ClassVar[str] = "boot"
+    boot: str
+    address: str
+    hypervisor: str
+    family: str
+    connector_version: str
+    formats: tuple[str, ...]
+    labels: dict[str, str]
+    datastores: tuple[Datastore, ...]
+    interval: float
+
+
+class PodReported(Event, frozen=True, kw_only=True, tag="pod.reported.v1"):
+    """The heartbeat: still here, with the root hash of the inventory, the free space and the dead letters held back."""
+
+    about: ClassVar[str] = "boot"
+    boot: str
+    root: str
+    datastores: tuple[Datastore, ...]
+    dead_letters: int
+
+
+class InventoryReported(Event, frozen=True, kw_only=True, tag="inventory.reported.v1"):
+    """One page of what the pod holds; all pages of an inventory share its ``root``."""
+
+    about: ClassVar[str] = "root"
+    root: str
+    page: int
+    pages: int
+    vms: tuple[Vm, ...]
+    items: tuple[LibraryItem, ...]
+
+
+class SourceStarted(Event, frozen=True, kw_only=True, tag="source.started.v1"):
+    """The connector took up the preparation of a version."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    attempt: int
+
+
+class SourcePrepared(Event, frozen=True, kw_only=True, tag="source.prepared.v1"):
+    """The version's content is in the pod's library, checked, hashed and durable."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    attempt: int
+    manifest: Manifest
+    datastore: str
+    warnings: tuple[str, ...] = ()
+
+
+class SourceRejected(Event, frozen=True, kw_only=True, tag="source.rejected.v1"):
+    """The source cannot become a version; nothing of it stays on the pod."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    attempt: int
+    failure: Failure
+
+
+class SourceDeleted(Event, frozen=True, kw_only=True, tag="source.deleted.v1"):
+    """The source VM of a *convert* is gone."""
+
+    about: ClassVar[str] = "version"
+    version: str
+
+
+class CopyTransferred(Event, frozen=True, kw_only=True, tag="copy.transferred.v1"):
+    """All bytes of a copy are on the pod and verified; finalising follows."""
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    attempt: int
+    digest: Digest
+    bytes_network: Size
+    bytes_reused: Size
+
+
+class CopyFinalised(Event, frozen=True, kw_only=True, tag="copy.finalised.v1"):
+    """The copy is registered in the pod's library and can be used: the only word that makes a copy AVAILABLE."""
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    attempt: int
+    digest: Digest
+    item: str
+    datastore: str
+    files: tuple[FileDigest, ...]
+    bytes_network: Size
+    bytes_reused: Size
+
+
+class CopyRejected(Event, frozen=True, kw_only=True, tag="copy.rejected.v1"):
+    """The attempt failed; what was verified stays for the next one unless the failure is permanent."""
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    attempt: int
+    failure: Failure

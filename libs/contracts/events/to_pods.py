@@ -1,0 +1,86 @@
+"""Stream TO_PODS: what the hub asks of one pod. Only that pod's connector reads it."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from contracts.events.base import Event
+from contracts.manifest import Format, Manifest, Source
+
+
+class SourceRequested(Event, frozen=True, kw_only=True, tag="source.requested.v1"):
+    """Catalog: prepare the source of a version. ``file_type`` is the declared format; the content must match it."""
+
+    about: ClassVar[str] = "version"
+    pod: str
+    version: str
+    image: str
+    tenant: str
+    attempt: int
+    source: Source
+    mode: Literal["clone", "convert"]
+    file_type: Format | None
+    datastore: str | None
+    deadline: datetime
+
+
+class SourceReleased(Event, frozen=True, kw_only=True, tag="source.released.v1"):
+    """Catalog: the version is durable, the source VM may be deleted (mode *convert* only)."""
+
+    about: ClassVar[str] = "version"
+    pod: str
+    version: str
+    source: Source
+
+
+class SourceDiscarded(Event, frozen=True, kw_only=True, tag="source.discarded.v1"):
+    """Catalog: the import failed or was given up; drop what was prepared and unlock the VM."""
+
+    about: ClassVar[str] = "version"
+    pod: str
+    version: str
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod that has the version's bytes, and the address of its data-plane server."""
+
+    pod: str
+    address: str
+
+
+class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
+    """Replicator: make this copy. ``ticket`` opens the holders' doors for this pod and these digests.
+
+    ``attempt`` fences: only a report for the latest attempt counts.
+    """
+
+    about: ClassVar[str] = "copy"
+    pod: str
+    copy: str
+    version: str
+    image: str
+    tenant: str
+    attempt: int
+    manifest: Manifest
+    holders: tuple[Holder, ...]
+    ticket: str
+    datastore: str | None = None
+
+
+class CopyWithdrawn(Event, frozen=True, kw_only=True, tag="copy.withdrawn.v1"):
+    """Replicator: this copy is no longer wanted; stop, and free what it took."""
+
+    about: ClassVar[str] = "copy"
+    pod: str
+    copy: str
+    version: str
+    attempt: int
+
+
+class InventoryRequested(Event, frozen=True, kw_only=True, tag="inventory.requested.v1"):
+    """Replicator: the root in your report is not one I know; say what you hold."""
+
+    about: ClassVar[str] = "pod"
+    pod: str
+    root: str

@@ -1,0 +1,66 @@
+"""What a version is made of: an ordered list of disks with the digests that every copy must have.
+
+A manifest travels in events (it is small); the chunk index and the chunks travel between connectors.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from contracts.names import Name, PodName
+
+CHUNK = 64 * 1024
+"""Bytes in a chunk: the default qcow2 cluster, so that moved clusters still dedupe (data-plane.md 3)."""
+
+Format = Literal["raw", "qcow2", "vhd"]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Lun = Annotated[int, msgspec.Meta(ge=0, le=63)]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a version comes from: a VM or a disk file on a pod.
+
+    ``name`` is looked up in the pod's own list of VMs or incoming files; it is never joined to a path.
+    """
+
+    pod: PodName
+    kind: Literal["vm", "file"] = "vm"
+    name: Name
+    disks: Literal["all", "os"] = "all"
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """One disk of a version, as the bytes of its container file; sizes in bytes, digests in lower-case hex."""
+
+    role: Literal["os", "data"]
+    lun: Lun
+    format: Format
+    size: Size
+    virtual_size: Size
+    root: Digest
+    """BLAKE3 over the list of chunk digests: what a copy is verified against."""
+    sha256: Digest
+    """Of the whole file, for people and other tools."""
+    grid: Literal["file"] = "file"
+    """How the file is cut into chunks; ``file`` cuts at multiples of CHUNK from offset 0."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a version. ``disks`` are ordered by lun, the OS disk first."""
+
+    disks: tuple[Disk, ...]
+    source: Source
+    created: datetime
+
+    @property
+    def digest(self) -> str:
+        """The content digest (SHA-256 over the canonical JSON of the disks): equal exactly when all disks are."""
+        return hashlib.sha256(msgspec.json.encode(self.disks, order="deterministic")).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all disk files together."""
+        return sum(disk.size for disk in self.disks)

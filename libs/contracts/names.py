@@ -1,0 +1,48 @@
+"""The shapes that names, ids and version numbers must have.
+
+A name never becomes a path or a subject token unless it matched one of these patterns; ids are made by the hub only
+(reliability F17: path traversal in names, unicode, NUL, oversized names).
+"""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+NAME = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?$"
+"""Images, galleries, VMs, files, datastores: 1 to 80 letters, digits and ``._-``, alphanumeric at both ends."""
+
+POD = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+"""A pod is a subject token and part of copy ids: lower case, digits and dashes, at most 32 characters."""
+
+NUMBER = r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))?$"
+"""``major.minor.patch``; ``1.0`` means ``1.0.0`` (features.md, Settled)."""
+
+ID = r"^[0-9a-f]{32}$"
+"""An id made by the hub: a UUIDv7 without dashes."""
+
+Name = Annotated[str, msgspec.Meta(pattern=NAME, max_length=80)]
+PodName = Annotated[str, msgspec.Meta(pattern=POD, max_length=32)]
+Number = Annotated[str, msgspec.Meta(pattern=NUMBER, max_length=32)]
+Text = Annotated[str, msgspec.Meta(max_length=1024)]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+_number = re.compile(NUMBER)
+
+
+def parse_number(text: str) -> tuple[int, int, int] | None:
+    """The three integers of a version number, or None when ``text`` is no version number. Versions compare by them."""
+    match = _number.fullmatch(text)
+    if match is None:
+        return None
+    return int(match[1]), int(match[2]), int(match[4] or 0)
+
+
+def format_number(number: tuple[int, int, int]) -> str:
+    """``(1, 0, 0)`` as ``1.0.0``."""
+    return ".".join(map(str, number))
+
+
+def copy_id(version: str, pod: str, replica: int) -> str:
+    """The id of a copy: unguessable by its version, and known to whoever knows version, pod and replica."""
+    return f"{version}_{pod}_{replica}"

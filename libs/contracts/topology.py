@@ -1,0 +1,161 @@
+"""Streams, subjects and durables: the one table of what is said where, who writes it and who reads it."""
+
+from dataclasses import dataclass, field
+
+from contracts.events import EVENT_TYPES, SPEAKER_OF, Event, Speaker, from_pods, hub, intake, to_pods
+
+DAY = 86_400.0
+MAX_MESSAGE = 64 * 1024
+"""Bytes of the largest message; anything larger is a design mistake (design 2)."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A JetStream stream; ages and windows in seconds. Always file storage and ``discard: new``."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age: float
+    max_bytes: int
+    duplicate_window: float = 120.0
+    max_message: int = MAX_MESSAGE
+
+
+@dataclass(frozen=True)
+class Durable:
+    """A durable pull consumer: one for each service and stream, named after the service.
+
+    ``max_deliver`` is -1: the consumer's own rule (more than ten deliveries is a dead letter) must never lose a
+    message to the server's.
+    """
+
+    name: str
+    stream: str
+    filters: tuple[str, ...]
+    ack_wait: float = 30.0
+    max_ack_pending: int = 4096
+    types: tuple[type[Event], ...] = field(default=())
+
+
+MIB = 1024 * 1024
+STREAMS: tuple[Stream, ...] = (
+    Stream("EVENTS", ("event.>",), 7 * DAY, 1024 * MIB),
+    Stream("TO_PODS", ("to.pod.>",), 1 * DAY, 512 * MIB),
+    Stream("FROM_PODS", ("from.pod.>",), 7 * DAY, 1024 * MIB),
+    Stream("INTAKE", ("intake.>",), 7 * DAY, 64 * MIB),
+)
+STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
+
+_STREAM_OF_MODULE = {
+    hub.__name__: "EVENTS",
+    to_pods.__name__: "TO_PODS",
+    from_pods.__name__: "FROM_PODS",
+    intake.__name__: "INTAKE",
+}
+STREAM_OF: dict[type[Event], str] = {kind: _STREAM_OF_MODULE[kind.__module__] for kind in EVENT_TYPES}
+
+
+def subject(event: Event, pod: str | None = None) -> str:
+    """The subject on which ``event`` is said; ``pod`` is the speaking pod, for FROM_PODS only."""
+    kind = type(event)
+    ident = getattr(event, kind.about)
+    match STREAM_OF[kind]:
+        case "EVENTS":
+            return f"event.{kind.words()}.{ident}"
+        case "TO_PODS":
+            return f"to.pod.{event.pod}.{kind.words()}.{ident}"  # type: ignore[attr-defined]
+        case "FROM_PODS" if pod is not None:
+            return f"from.pod.{pod}.{kind.words()}.{ident}"
+    raise ValueError(f"{kind.type_name()} is not for this speaker to say")
+
+
+def subject_filter(kind: type[Event], pod: str | None = None) -> str:
+    """The subjects on which events of ``kind`` come; ``pod`` restricts TO_PODS and FROM_PODS to one pod."""
+    match STREAM_OF[kind]:
+        case "EVENTS":
+            return f"event.{kind.words()}.*"
+        case "TO_PODS":
+            return f"to.pod.{pod or '*'}.{kind.words()}.*"
+        case "FROM_PODS":
+            return f"from.pod.{pod or '*'}.{kind.words()}.*"
+    return f"intake.*.{kind.words()}"
+
+
+def speaker(stream: str, subject: str) -> str:
+    """Who said what came on ``subject``: ``pod:pod-1``, ``intake:jenkins``, or the hub service by its type.
+
+    From the subject alone, which the server's permissions guard; a body or a header proves nothing.
+    """
+    tokens = subject.split(".")
+    match stream:
+        case "FROM_PODS":
+            return f"pod:{tokens[2]}"
+        case "INTAKE":
+            return f"intake:{tokens[1]}"
+        case "TO_PODS":
+            return _SPEAKER_OF_WORDS[".".join(tokens[3:5])]
+    return _SPEAKER_OF_WORDS[".".join(tokens[1:3])]
+
+
+_SPEAKER_OF_WORDS = {
+    kind.words(): str(SPEAKER_OF[kind]) for kind in EVENT_TYPES if STREAM_OF[kind] in ("EVENTS", "TO_PODS")
+}
+
+HEARS: dict[Speaker, tuple[type[Event], ...]] = {
+    Speaker.CATALOG: (
+        from_pods.SourceStarted,
+        from_pods.SourcePrepared,
+        from_pods.SourceRejected,
+        from_pods.SourceDeleted,
+        hub.PodEnrolled,
+        hub.PodConnected,
+        hub.PodDisconnected,
+        hub.PlacementRefused,
+        hub.CopyPlanned,
+        hub.CopyStarted,
+        hub.CopyDelayed,
+        hub.CopyAvailable,
+        hub.CopyFailed,
+        intake.ImageBuilt,
+        intake.ImageBuiltV1,
+    ),
+    Speaker.REPLICATOR: (
+        hub.VersionPublishRequested,
+        from_pods.PodAnnounced,
+        from_pods.PodReported,
+        from_pods.InventoryReported,
+        from_pods.CopyTransferred,
+        from_pods.CopyFinalised,
+        from_pods.CopyRejected,
+    ),
+    Speaker.SHARING: (
+        hub.ImageRegistered,
+        hub.VersionDeployed,
+        hub.VersionAvailable,
+        hub.VersionPartiallyAvailable,
+    ),
+    Speaker.CONNECTOR: (
+        to_pods.SourceRequested,
+        to_pods.SourceReleased,
+        to_pods.SourceDiscarded,
+        to_pods.CopyRequested,
+        to_pods.CopyWithdrawn,
+        to_pods.InventoryRequested,
+    ),
+}
+"""What each service listens to; its handlers answer exactly these types (a test compares the two)."""
+
+
+def durables(service: Speaker, pod: str | None = None) -> tuple[Durable, ...]:
+    """The durables of a service; a connector's belongs to its pod and takes all that is addressed to it."""
+    if service is Speaker.CONNECTOR:
+        if pod is None:
+            raise ValueError("a connector's durable needs its pod")
+        return (Durable(f"connector-{pod}", "TO_PODS", (f"to.pod.{pod}.>",), types=HEARS[service]),)
+    found = []
+    for stream in STREAMS:
+        types = tuple(kind for kind in HEARS.get(service, ()) if STREAM_OF[kind] == stream.name)
+        if types:
+            filters = tuple(sorted({subject_filter(kind) for kind in types}))
+            found.append(Durable(str(service), stream.name, filters, types=types))
+    return tuple(found)

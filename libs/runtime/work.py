@@ -1,0 +1,203 @@
+"""A unit of work: what a handler sees of the store while it reacts to one message.
+
+Handlers are synchronous and do no I/O. What they need is loaded before (their `Reaction.keys` names it), what they
+change is written after, for a whole batch in one transaction. The same classes serve the store and the simulation.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+import msgspec
+
+from contracts.events import Event
+
+T = TypeVar("T")
+B = TypeVar("B", covariant=True)
+
+
+class Local(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """A message that a service sends itself: a deadline that came due, or a task that ended."""
+
+
+class Kind(Generic[T]):
+    """A kind of document: its name in the store and the (tagged union) type of its states."""
+
+    def __init__(self, name: str, states: Any) -> None:
+        self.name = name
+        self.decode: Callable[[bytes], T] = msgspec.json.Decoder(states).decode
+
+    def __call__(self, id: str) -> "Ref":
+        """The reference of one document, for `Reaction.keys`."""
+        return Ref(self, id)
+
+    @property
+    def every(self) -> "Ref":
+        """The reference of all documents of this kind, for the few reactions that need them."""
+        return Ref(self, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A document, or with ``id`` None all documents of a kind."""
+
+    kind: Kind[Any]
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[B]):
+    """What a handler reacts to: an event, a command or a `Local`.
+
+    ``speaker`` comes from the subject (``pod:pod-1``, ``catalog``, ``intake:jenkins``) and can be trusted; for a
+    command it is ``request``, for a `Local` it is ``self``. ``saga`` is the correlation id, empty outside a saga.
+    """
+
+    id: str
+    speaker: str
+    at: datetime
+    saga: str
+    body: B
+
+    @property
+    def pod(self) -> str:
+        """The pod that speaks. Raises ValueError when no pod does."""
+        who, _, pod = self.speaker.partition(":")
+        if who != "pod" or not pod:
+            raise ValueError(f"{self.speaker} is not a pod")
+        return pod
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """An event to be said, under its own id."""
+
+    id: str
+    event: Event
+    saga: str
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A message to self at ``due``; ``body`` None takes an earlier one back."""
+
+    name: str
+    due: datetime | None
+    body: Local | None
+    saga: str
+
+
+_ABSENT = object()
+
+
+@dataclass
+class Batch:
+    """The documents of a batch of messages and everything that its handlers decided so far."""
+
+    new_id: Callable[[], str]
+    documents: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Loaded state by kind and id; None for a document that does not exist."""
+    whole: set[str] = field(default_factory=set)
+    """Kinds of which every document is loaded."""
+    changed: dict[tuple[str, str], Any] = field(default_factory=dict)
+    emitted: list[Emitted] = field(default_factory=list)
+    reminders: dict[str, Reminder] = field(default_factory=dict)
+    writes: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def holds(self, ref: Ref) -> bool:
+        """Whether ``ref`` is loaded."""
+        if ref.kind.name in self.whole:
+            return True
+        return ref.id is not None and (ref.kind.name, ref.id) in self.documents
+
+    def get(self, kind: Kind[T], id: str) -> T | None:
+        """The state of a loaded document, None when there is none or when it is not loaded."""
+        return cast("T | None", self.documents.get((kind.name, id)))
+
+    def accept(self, work: "Work") -> None:
+        """Make the changes of a handler that returned part of the batch."""
+        self.documents.update(work.changed)
+        self.changed.update(work.changed)
+        self.emitted.extend(work.emitted)
+        self.reminders.update(work.reminders)
+        for statement, rows in work.writes.items():
+            self.writes.setdefault(statement, []).extend(rows)
+
+
+class Work:
+    """What one handler reads and decides; it joins the batch only if the handler returns."""
+
+    def __init__(self, batch: Batch, message: Message[Any]) -> None:
+        self._batch = batch
+        self.message = message
+        self.changed: dict[tuple[str, str], Any] = {}
+        self.emitted: list[Emitted] = []
+        self.reminders: dict[str, Reminder] = {}
+        self.writes: dict[str, list[tuple[Any, ...]]] = {}
+        self.saga = message.saga
+
+    def get(self, kind: Kind[T], id: str) -> T | None:
+        """The state of a document, or None. Raises LookupError when the reaction's keys did not name it."""
+        state = self.changed.get((kind.name, id), _ABSENT)
+        if state is _ABSENT:
+            if not self._batch.holds(kind(id)):
+                raise LookupError(f"{kind.name} {id} was not loaded: add it to the reaction's keys")
+            state = self._batch.get(kind, id)
+        return cast("T | None", state)
+
+    def every(self, kind: Kind[T]) -> Iterator[tuple[str, T]]:
+        """All documents of a kind by id. Raises LookupError when the reaction's keys did not name them."""
+        if kind.name not in self._batch.whole:
+            raise LookupError(f"all of {kind.name} was not loaded: add it to the reaction's keys")
+        found = {id: state for (name, id), state in self._batch.documents.items() if name == kind.name}
+        found.update({id: state for (name, id), state in self.changed.items() if name == kind.name})
+        for id in sorted(found):
+            if found[id] is not None:
+                yield id, found[id]
+
+    def put(self, kind: Kind[T], id: str, state: T | None) -> None:
+        """Set the state of a document; None deletes it."""
+        self.changed[kind.name, id] = state
+
+    def emit(self, event: Event, *, saga: str | None = None) -> str:
+        """Say an event after commit; the id under which it is said."""
+        id = self._batch.new_id()
+        self.emitted.append(Emitted(id, event, self.saga if saga is None else saga, self.message.id, self.message.at))
+        return id
+
+    def remind(self, name: str, due: datetime, body: Local, *, saga: str | None = None) -> None:
+        """Hand ``body`` to this service at ``due``; replaces an earlier reminder of the same name."""
+        self.reminders[name] = Reminder(name, due, body, self.saga if saga is None else saga)
+
+    def forget(self, name: str) -> None:
+        """Take a reminder back."""
+        self.reminders[name] = Reminder(name, None, None, "")
+
+    def write(self, statement: str, *row: Any) -> None:
+        """Run one statement for a read-side table of the service in the same transaction (no reads)."""
+        self.writes.setdefault(statement, []).append(row)
+
+    def new_id(self) -> str:
+        """A fresh id: UUIDv7 without dashes."""
+        return self._batch.new_id()
+
+
+Get: TypeAlias = Callable[[Kind[Any], str], Any]
+Keys: TypeAlias = Callable[[Message[Any], Get], Iterable[Ref]]
+Handle: TypeAlias = Callable[[Message[Any], Work], msgspec.Struct | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """How a service reacts to one type of message.
+
+    ``keys`` names the documents that ``handle`` reads. It is asked again after each load (``get`` answers None for
+    what is not loaded yet), so it may follow references: first a name, then the image that the name stands for.
+    ``handle`` answers a command with its reply; a `Problem` must leave the work untouched.
+    """
+
+    keys: Keys
+    handle: Handle
