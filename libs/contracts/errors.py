@@ -59,6 +59,7 @@ CODES: dict[str, tuple[int, str]] = {
     "job_not_found": (404, "There is no such job"),
     "file_type_mismatch": (422, "The image asks for another file type"),
     "source_kind_unsupported": (422, "This kind of source is not supported"),
+    "mode_unsupported": (422, "This mode is not offered for this kind of source"),
     # pods and placement
     "pod_not_found": (404, "There is no such pod"),
     "pod_unknown": (422, "A named pod is not enrolled"),
@@ -69,6 +70,8 @@ CODES: dict[str, tuple[int, str]] = {
     "member_not_found": (404, "There is no such member"),
     "member_exists": (409, "The image is offered to this member already"),
     "not_shareable": (409, "The image cannot be shared in this state"),
+    "member_limit": (409, "The image has as many members as are allowed"),
+    "forbidden": (403, "The actor may not do this"),
     "member_state": (409, "The member cannot take this step from its state"),
 }
 """Code of a `Problem` -> HTTP status and title. A code, once published, keeps its meaning."""
@@ -89,6 +92,7 @@ FAILURES: dict[str, str] = {
     "backing_file": "The image needs a backing file",
     "external_data_file": "The image keeps its data in another file",
     "virtual_size": "The virtual size is zero, negative or over the limit",
+    "manifest_invalid": "The pod's description of the version cannot be right",
     "datastore_not_found": "The pod has no datastore of this name",
     # copies
     "no_space": "The datastore has too little free space",

@@ -15,7 +15,7 @@ CHUNK = 64 * 1024
 """Bytes in a chunk: the default qcow2 cluster, so that moved clusters still dedupe (data-plane.md 3)."""
 
 Format = Literal["raw", "qcow2", "vhd"]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Lun = Annotated[int, msgspec.Meta(ge=0, le=63)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 

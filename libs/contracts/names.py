@@ -1,7 +1,8 @@
 """The shapes that names, ids and version numbers must have.
 
 A name never becomes a path or a subject token unless it matched one of these patterns; ids are made by the hub only
-(reliability F17: path traversal in names, unicode, NUL, oversized names).
+(reliability F17: path traversal in names, unicode, NUL, oversized names). ``(?!\\n)`` because ``$`` alone lets a
+newline follow in Python, and a newline in a subject would end the protocol's line.
 """
 
 import re
@@ -9,16 +10,16 @@ from typing import Annotated
 
 import msgspec
 
-NAME = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?$"
+NAME = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,78}[A-Za-z0-9])?(?!\n)$"
 """Images, galleries, VMs, files, datastores: 1 to 80 letters, digits and ``._-``, alphanumeric at both ends."""
 
-POD = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
+POD = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?(?!\n)$"
 """A pod is a subject token and part of copy ids: lower case, digits and dashes, at most 32 characters."""
 
-NUMBER = r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))?$"
+NUMBER = r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))?(?!\n)$"
 """``major.minor.patch``; ``1.0`` means ``1.0.0`` (features.md, Settled)."""
 
-ID = r"^[0-9a-f]{32}$"
+ID = r"^[0-9a-f]{32}(?!\n)$"
 """An id made by the hub: a UUIDv7 without dashes."""
 
 Name = Annotated[str, msgspec.Meta(pattern=NAME, max_length=80)]

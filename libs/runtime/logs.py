@@ -1,0 +1,36 @@
+"""structlog, as JSON lines or for a console; what a message is about is bound while it is handled."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from runtime.settings import Settings
+
+
+def configure(settings: Settings, bound: dict[str, str], stream: TextIO | None = None) -> None:
+    """Set up logging of the process; ``bound`` (service, pod) stands in every line."""
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if settings.log_format == "json":
+        last: list[structlog.typing.Processor] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        last = [structlog.dev.ConsoleRenderer(colors=False)]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(**bound)
+    # nats-py prints a traceback for each reconnect attempt (P15); our error callback says it in one line.
+    logging.getLogger("nats").setLevel(logging.CRITICAL)

@@ -1,0 +1,229 @@
+"""The one loop of a service: take what waits, load what it needs, let the handlers decide, commit, answer.
+
+Events, commands and due reminders all come through here, so that one transaction serves whatever waits (up to 256
+messages). A message's changes join the batch only if its handler returned; one that raises is set aside alone.
+"""
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from contracts.errors import Problem
+from runtime.ids import new_id
+from runtime.store import DeadLetter, Outcome, Row, Seen, Store
+from runtime.work import Batch, Local, Message, Reaction, Work
+
+BATCH = 256
+AGAIN = 3
+"""How often a message whose documents changed under it is handed to its handler again at once."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Item:
+    """A message on its way through the loop; exactly one of the callbacks is called, once."""
+
+    message: Message[Any]
+    done: Callable[[bytes | None], None]
+    """After commit, also for a duplicate; with the reply (JSON) to a command."""
+    failed: Callable[[BaseException], None]
+    """Nothing of the message was kept; it may come again."""
+    deduplicate: bool = True
+    fingerprint: bytes | None = None
+    reminder: tuple[str, float] | None = None
+    dead: DeadLetter | None = None
+    """Set when the message cannot be handled at all: it is only put on record."""
+    tries: int = field(default=0)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.message.id, self.message.speaker
+
+
+class Processor:
+    """Runs a service's reactions over its store. ``offer`` from anywhere in the event loop; ``run`` is one task."""
+
+    def __init__(self, store: Store, reactions: Mapping[type, Reaction]) -> None:
+        self._store = store
+        self._reactions = reactions
+        self._waiting: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._listeners: list[Callable[[Batch, Sequence[Row]], None]] = []
+        self.sent_through: Callable[[], int | None] = lambda: None
+        """The relay's mark, when it moved since it was last asked for."""
+
+    @property
+    def waiting(self) -> int:
+        """Messages not yet taken up: consumers stop pulling when there are many."""
+        return len(self._waiting)
+
+    def on_commit(self, listener: Callable[[Batch, Sequence[Row]], None]) -> None:
+        """Call ``listener`` with each committed batch and its outbox rows, before anything is acknowledged."""
+        self._listeners.append(listener)
+
+    def offer(self, item: Item) -> None:
+        """Queue a message."""
+        self._waiting.append(item)
+        self._wake.set()
+
+    async def submit(self, body: Local, *, saga: str = "", id: str | None = None) -> None:
+        """Hand a message to the service's own reactions and wait for the commit; ``id`` makes it happen once."""
+        await self.ask(Message(id or new_id(), "self", datetime.now(UTC), saga, body), deduplicate=id is not None)
+
+    async def ask(
+        self, message: Message[Any], *, deduplicate: bool = True, fingerprint: bytes | None = None
+    ) -> bytes | None:
+        """Have ``message`` handled; the reply (JSON) of a command. Raises what its handler raised."""
+        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        def done(reply: bytes | None) -> None:
+            if not answer.done():
+                answer.set_result(reply)
+
+        def failed(error: BaseException) -> None:
+            if not answer.done():
+                answer.set_exception(error)
+
+        self.offer(Item(message, done, failed, deduplicate=deduplicate, fingerprint=fingerprint))
+        return await answer
+
+    async def run(self) -> None:
+        """Process until `stop`; the batch under way is finished, what waits is handed back as failed."""
+        while not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting and not self._stopping:
+                count = min(len(self._waiting), BATCH)
+                await self._process([self._waiting.popleft() for _ in range(count)])
+        while self._waiting:
+            self._waiting.popleft().failed(asyncio.CancelledError("the service stops"))
+
+    def stop(self) -> None:
+        """Let `run` come to its end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _process(self, items: list[Item]) -> None:
+        try:
+            await self._transact(items)
+        except Exception as error:  # noqa: BLE001 - the store failed: no message of the batch took effect
+            log.error("batch_failed", messages=len(items), error=str(error), traceback=traceback.format_exc())
+            for item in items:
+                item.failed(error)
+            await asyncio.sleep(0.1)
+
+    async def _transact(self, items: list[Item]) -> None:
+        now = datetime.now(UTC).timestamp()
+        batch, outcome = Batch(new_id), Outcome(sent_through=self.sent_through())
+        answers: list[Callable[[], None]] = []
+        again: list[Item] = []
+        fresh = await self._fresh(items, answers)
+        await self._load(batch, fresh)
+        for item in fresh:
+            if item.dead is not None:
+                outcome.dead.append(item.dead)
+                reply = None
+            else:
+                work = Work(batch, item.message)
+                try:
+                    reply = self._handle(item, work)
+                except Exception as error:  # noqa: BLE001 - set aside alone, whatever it was
+                    self._set_aside(item, error, again, answers)
+                    continue
+                batch.accept(work)
+            if item.reminder is not None:
+                outcome.served.append(item.reminder)
+            if item.deduplicate:
+                outcome.seen.append(Seen(item.message.id, item.message.speaker, now, item.fingerprint, reply))
+            answers.append(lambda done=item.done, reply=reply: done(reply))  # type: ignore[misc]
+        rows = await self._store.commit(batch, outcome)
+        for listener in self._listeners:
+            listener(batch, rows)
+        for answer in answers:
+            answer()
+        for item in again:
+            self.offer(item)
+
+    async def _fresh(self, items: list[Item], answers: list[Callable[[], None]]) -> list[Item]:
+        """The messages to handle; duplicates are answered from what is on record, stale reminders dropped."""
+        keys = [item.key for item in items if item.deduplicate]
+        seen = await self._store.load_seen(keys) if keys else {}
+        reminders = [item.reminder for item in items if item.reminder is not None]
+        due = await self._store.still_due(reminders) if reminders else set()
+        fresh: list[Item] = []
+        taken: dict[tuple[str, str], Item] = {}
+        for item in items:
+            if item.reminder is not None and item.reminder not in due:
+                answers.append(lambda done=item.done: done(None))  # type: ignore[misc]
+            elif item.deduplicate and item.key in seen:
+                reply = _repeat(item, seen[item.key])
+                answers.append(lambda done=item.done, reply=reply: done(reply))  # type: ignore[misc]
+            elif item.deduplicate and item.key in taken:
+                self.offer(item)  # a twin in the same batch: it meets the record of the first in the next one
+            else:
+                taken[item.key] = item
+                fresh.append(item)
+        return fresh
+
+    async def _load(self, batch: Batch, items: list[Item]) -> None:
+        """Load the documents that the reactions name, following references until no new ones come up."""
+        asking = [item for item in items if item.dead is None]
+        while asking:
+            wanted = {}
+            still = []
+            for item in asking:
+                reaction = self._reactions.get(type(item.message.body))
+                if reaction is None:
+                    continue
+                refs = [ref for ref in reaction.keys(item.message, batch.get) if not batch.holds(ref)]
+                if refs:
+                    wanted.update(dict.fromkeys(refs))
+                    still.append(item)
+            if wanted:
+                await self._store.load(batch, wanted)
+            asking = still
+
+    def _handle(self, item: Item, work: Work) -> bytes | None:
+        reaction = self._reactions[type(item.message.body)]
+        reply = reaction.handle(item.message, work)
+        if isinstance(reply, Problem) and (work.changed or work.emitted):
+            raise AssertionError(f"the refusal {reply.code} left changes behind")
+        return None if reply is None else msgspec.json.encode(reply)
+
+    def _set_aside(self, item: Item, error: Exception, again: list[Item], answers: list[Callable[[], None]]) -> None:
+        item.tries += 1
+        if isinstance(error, LookupError) and item.tries < AGAIN:
+            # An earlier message of the batch made it refer to a document that was not loaded: the next batch has it.
+            again.append(item)
+            return
+        log.error(
+            "handler_failed",
+            message=item.message.id,
+            saga=item.message.saga,
+            type=type(item.message.body).__name__,
+            error=repr(error),
+            traceback=traceback.format_exc(),
+        )
+        answers.append(lambda failed=item.failed, error=error: failed(error))  # type: ignore[misc]
+
+
+def _repeat(item: Item, seen: Seen) -> bytes | None:
+    """The first reply to a repeated command; a refusal when the id was used for something else."""
+    if seen.fingerprint is not None and item.fingerprint is not None and seen.fingerprint != item.fingerprint:
+        return msgspec.json.encode(
+            Problem(
+                code="idempotency_key_reused",
+                detail="This Idempotency-Key was already used for a request with other content.",
+                hint="Use a new key for a new request; repeat the same request to get its first answer.",
+            )
+        )
+    return seen.reply

@@ -1,0 +1,277 @@
+"""The store of a service: SQLite in WAL mode, one writer and one ``query_only`` reader (P14).
+
+The writer loads what a batch needs in a few statements and commits everything that its handlers decided in one
+transaction: seen ids, documents, events to say, reminders, read-side rows. `synchronous=FULL` costs nothing
+measurable at batch size (control-plane.md 4).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import aiosqlite
+import msgspec
+
+from contracts import codec, topology
+from runtime import migrations
+from runtime.work import Batch, Emitted, Kind, Ref
+
+T = TypeVar("T")
+CACHE_KIB = 16 * 1024
+
+
+class Row(NamedTuple):
+    """An event in the outbox, as the relay sends it."""
+
+    n: int
+    id: str
+    kind: str
+    subject: str
+    saga: str
+    cause: str
+    at: float
+    body: bytes
+
+
+class Seen(NamedTuple):
+    """That a message was handled; a command's reply, and a fingerprint of what it asked."""
+
+    id: str
+    speaker: str
+    at: float
+    fingerprint: bytes | None = None
+    reply: bytes | None = None
+
+
+class DeadLetter(NamedTuple):
+    """A message that cannot be handled, kept whole. ``kind``: unknown_type, bad_body, handler, unsendable."""
+
+    id: str
+    subject: str
+    headers: bytes
+    raw: bytes
+    kind: str
+    reason: str
+    deliveries: int
+    at: float
+
+
+class Due(NamedTuple):
+    """A reminder whose time has come."""
+
+    name: str
+    due: float
+    body: bytes
+    saga: str
+
+
+@dataclass
+class Outcome:
+    """What one commit adds besides the batch itself."""
+
+    seen: list[Seen] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    served: list[tuple[str, float]] = field(default_factory=list)
+    """Reminders (name, due) that were handed out."""
+    sent_through: int | None = None
+
+
+class Reader:
+    """Reads committed state only, on a connection of its own."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return [tuple(row) for row in await self._connection.execute_fetchall(sql, params)]
+
+    async def get(self, kind: Kind[T], id: str) -> T | None:
+        """The committed state of a document."""
+        rows = await self.rows("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind.name, id))
+        return kind.decode(rows[0][0]) if rows else None
+
+
+class Store:
+    """The one writer: batches are loaded and committed by the processor alone, one after the other."""
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, pod: str | None, next_n: int):
+        self._writer = writer
+        self._lock = asyncio.Lock()
+        self.reader = Reader(reader)
+        self._pod = pod
+        self._next_n = next_n
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, *folders: Path, pod: str | None = None) -> "AsyncIterator[Store]":
+        """Migrate and open the database at ``path``; ``pod`` is the pod that speaks from it, for a connector."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        migrations.apply(path, *folders)
+        async with aiosqlite.connect(path) as writer, aiosqlite.connect(path) as reader:
+            for pragma in ("synchronous = FULL", "busy_timeout = 5000", f"cache_size = -{CACHE_KIB}"):
+                await writer.execute(f"PRAGMA {pragma}")
+            await reader.execute("PRAGMA query_only = ON")
+            rows = list(
+                await writer.execute_fetchall(
+                    "SELECT max(ifnull((SELECT max(n) FROM outbox), 0), (SELECT sent_through FROM relay))"
+                )
+            )
+            store = cls(writer, reader, pod, int(rows[0][0]) + 1)
+            yield store
+
+    async def load_seen(self, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        """Those of the messages ``(id, speaker)`` that were handled before."""
+        rows = await self._writer.execute_fetchall(
+            "SELECT s.id, s.speaker, s.at, s.fingerprint, s.reply FROM json_each(?) AS j"
+            " JOIN seen AS s ON s.id = j.value ->> 0 AND s.speaker = j.value ->> 1",
+            (json.dumps(ids),),
+        )
+        return {(row[0], row[1]): Seen(*row) for row in rows}
+
+    async def load(self, batch: Batch, refs: Iterable[Ref]) -> None:
+        """Load documents into ``batch``; those that do not exist are noted as such."""
+        single = [ref for ref in refs if ref.id is not None]
+        kinds = {ref.kind.name: ref.kind for ref in refs}
+        for name in {ref.kind.name for ref in refs if ref.id is None}:
+            query = "SELECT id, body FROM documents WHERE kind = ?"
+            for id, body in await self._writer.execute_fetchall(query, (name,)):
+                if (name, id) not in batch.changed:
+                    batch.documents[name, id] = kinds[name].decode(body)
+            batch.whole.add(name)
+        if not single:
+            return
+        for ref in single:
+            batch.documents.setdefault((ref.kind.name, ref.id or ""), None)
+        found = await self._writer.execute_fetchall(
+            "SELECT d.kind, d.id, d.body FROM json_each(?) AS j"
+            " JOIN documents AS d ON d.kind = j.value ->> 0 AND d.id = j.value ->> 1",
+            (msgspec.json.encode([(ref.kind.name, ref.id) for ref in single]).decode(),),
+        )
+        for name, id, body in found:
+            batch.documents[name, id] = kinds[name].decode(body)
+
+    async def still_due(self, reminders: Sequence[tuple[str, float]]) -> set[tuple[str, float]]:
+        """Those of the reminders that were neither replaced nor taken back."""
+        rows = await self._writer.execute_fetchall(
+            "SELECT d.name, d.due FROM json_each(?) AS j JOIN deadlines AS d ON d.name = j.value",
+            (json.dumps([name for name, _ in reminders]),),
+        )
+        return {(row[0], row[1]) for row in rows} & set(reminders)
+
+    async def commit(self, batch: Batch, outcome: Outcome) -> list[Row]:
+        """Write the batch in one transaction; the events to say, numbered. Nothing is kept when it raises."""
+        rows = [self._row(n, emitted) for n, emitted in enumerate(batch.emitted, self._next_n)]
+        puts, deletes = [], []
+        for (kind, id), state in batch.changed.items():
+            if state is None:
+                deletes.append((kind, id))
+            else:
+                puts.append((kind, id, msgspec.json.encode(state).decode()))
+        set_, dropped = [], list[tuple[Any, ...]]()
+        for reminder in batch.reminders.values():
+            if reminder.due is None or reminder.body is None:
+                dropped.append((reminder.name,))
+            else:
+                body = msgspec.json.encode(reminder.body)
+                set_.append((reminder.name, reminder.due.timestamp(), body, reminder.saga))
+        statements: list[tuple[str, Sequence[Any]]] = [
+            ("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", outcome.seen),
+            ("INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", puts),
+            ("DELETE FROM documents WHERE kind = ? AND id = ?", deletes),
+            ("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows),
+            ("DELETE FROM deadlines WHERE name = ? AND due = ?", outcome.served),
+            ("DELETE FROM deadlines WHERE name = ?", dropped),
+            ("INSERT OR REPLACE INTO deadlines VALUES (?, ?, ?, ?)", set_),
+            ("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", outcome.dead),
+            *batch.writes.items(),
+        ]
+        if outcome.sent_through is not None:
+            statements.append(("UPDATE relay SET sent_through = ?", [(outcome.sent_through,)]))
+        await self._write(statements)
+        self._next_n += len(rows)
+        return rows
+
+    async def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
+        """Run the statements that have rows in one transaction; sqlite3 opens it with the first of them."""
+        async with self._lock:
+            try:
+                for sql, rows in statements:
+                    if rows:
+                        await self._writer.executemany(sql, rows)
+                await self._writer.commit()
+            except BaseException:
+                await self._writer.rollback()
+                raise
+
+    def _row(self, n: int, emitted: Emitted) -> Row:
+        event = emitted.event
+        return Row(
+            n,
+            emitted.id,
+            event.type_name(),
+            topology.subject(event, self._pod),
+            emitted.saga,
+            emitted.cause,
+            emitted.at.timestamp(),
+            codec.encode(event),
+        )
+
+    @property
+    def last_n(self) -> int:
+        """The number of the last committed event."""
+        return self._next_n - 1
+
+    async def sent_through(self) -> int:
+        """The relay's mark as of the last commit that noted it."""
+        return int((await self.reader.rows("SELECT sent_through FROM relay"))[0][0])
+
+    async def unsent(self, after: int, limit: int) -> list[Row]:
+        """Committed events numbered above ``after``, in order: asked at start and after an error only."""
+        rows = await self.reader.rows(
+            "SELECT n, id, kind, subject, saga, cause, at, body FROM outbox"
+            " WHERE n > max(?, (SELECT sent_through FROM relay)) ORDER BY n LIMIT ?",
+            (after, limit),
+        )
+        return [Row(*row) for row in rows]
+
+    async def due(self, now: float, limit: int) -> list[Due]:
+        """Reminders due by ``now`` (epoch seconds), earliest first."""
+        query = "SELECT name, due, body, saga FROM deadlines WHERE due <= ? ORDER BY due LIMIT ?"
+        return [Due(*row) for row in await self.reader.rows(query, (now, limit))]
+
+    async def next_due(self) -> float | None:
+        """When the next reminder is due (epoch seconds)."""
+        rows = await self.reader.rows("SELECT min(due) FROM deadlines")
+        return None if rows[0][0] is None else float(rows[0][0])
+
+    async def note_sent(self, sent_through: int, dead: Sequence[DeadLetter] = ()) -> None:
+        """Keep the relay's mark without waiting for the next batch."""
+        await self._write(
+            [
+                ("UPDATE relay SET sent_through = ?", [(sent_through,)]),
+                ("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(dead)),
+            ]
+        )
+
+    async def purge(self, now: float, keep: float, limit: int = 10_000) -> None:
+        """Drop seen ids and acknowledged events older than ``keep`` seconds, at most ``limit`` of each."""
+        old = now - keep
+        await self._write(
+            [
+                ("DELETE FROM seen WHERE (id, speaker) IN (SELECT id, speaker FROM seen WHERE at < ? LIMIT ?)",
+                 [(old, limit)]),
+                ("DELETE FROM outbox WHERE n IN (SELECT n FROM outbox WHERE at < ?"
+                 " AND n <= (SELECT sent_through FROM relay) ORDER BY n LIMIT ?)", [(old, limit)]),
+            ]
+        )  # fmt: skip
+
+
+def from_epoch(seconds: float) -> datetime:
+    """Epoch seconds as an aware UTC time."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,236 @@
+"""What FastStream and JetStream get wrong when left alone (nats.md), each shown not to happen here."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.js.api import ConsumerConfig, StreamConfig
+
+from contracts.events import Speaker
+from contracts.topology import Durable, durables
+from harness.nats import NatsServer
+from harness.toy import NOTED, Toy, heard, outsider, registered, say, settings
+from harness.wait import until
+from runtime import consumer as consuming
+from runtime.consumer import Consumer
+from runtime.ids import new_id
+from runtime.processor import Processor
+from runtime.service import service, task
+from runtime.store import Outcome, Store
+from runtime.topology import apply, differences, hub_durables
+from runtime.work import Batch, Message
+
+
+async def test_p2_a_durable_deleted_under_a_service_is_noticed_said_and_made_again(
+    nats_url: str, tmp_path: Path
+) -> None:
+    toy, before, after = Toy(), registered("before"), registered("after")
+    async with (
+        outsider(nats_url) as client,
+        service(toy.definition(), settings(nats_url, tmp_path / "s")) as running,
+    ):
+        await say(client, before)
+        await heard(client, "event.share.offered.*", 1)
+        await client.jetstream().delete_consumer("EVENTS", "sharing")
+        await until(lambda: running.health.reasons())
+        await say(client, after)
+        await heard(client, "event.share.offered.*", 2)
+        info = await client.jetstream().consumer_info("EVENTS", "sharing")
+        assert set(info.config.filter_subjects or []) == set(durables(Speaker.SHARING)[0].filters)
+        await until(lambda: not running.health.reasons())
+    assert toy.seen == [before.image, after.image], "the replay of the stream (P3) met the seen rows"
+
+
+async def test_p2_a_service_that_may_not_make_its_durable_waits_without_flooding_the_server(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with outsider(nats_url) as client, Store.open(tmp_path / "s.sqlite") as store:
+        processor = Processor(store, {})
+        absent = Durable("connector-pod-9", "TO_PODS", ("to.pod.pod-9.>",))
+        waiting = Consumer(client, absent, processor, recreate=False)
+        pulls: list[Any] = []
+        await client.subscribe("$JS.API.CONSUMER.MSG.NEXT.>", cb=_collect(pulls))
+        await waiting.start()
+        async with task(waiting.guard(), "guard"):
+            await until(lambda: "not there" in waiting.reason)
+            await asyncio.sleep(1.0)
+        assert len(pulls) <= 4
+
+
+def _collect(into: list[Any]) -> Any:
+    async def receive(message: Any) -> None:
+        into.append(message)
+
+    return receive
+
+
+async def test_p4_starting_a_service_leaves_the_streams_as_they_are(nats_url: str, tmp_path: Path) -> None:
+    async with outsider(nats_url) as client:
+        js = client.jetstream()
+        config = (await js.stream_info("EVENTS")).config.evolve(description="ours", max_bytes=10_000_000)
+        await js.update_stream(config)
+        before = (await js.stream_info("EVENTS")).config
+        async with service(Toy().definition(), settings(nats_url, tmp_path / "s")):
+            await say(client, registered())
+            await heard(client, "event.share.offered.*", 1)
+        assert (await js.stream_info("EVENTS")).config == before
+
+
+async def test_p4_applying_the_topology_shows_every_difference_and_mends_it(nats_url: str) -> None:
+    async with outsider(nats_url) as client:
+        js = client.jetstream()
+        assert await apply(client, dry_run=True) == []
+        await js.update_stream((await js.stream_info("INTAKE")).config.evolve(max_bytes=1_000_000))
+        shown = await apply(client, dry_run=True)
+        assert shown == ["stream INTAKE: max_bytes is 1000000, to become 67108864"]
+        assert await apply(client) == shown
+        assert await differences(js, hub_durables()) == []
+
+
+async def test_p5_a_durable_that_drifted_is_shown_and_mended(nats_url: str) -> None:
+    async with outsider(nats_url) as client:
+        js = client.jetstream()
+        await js.add_consumer(
+            "EVENTS",
+            ConsumerConfig(
+                durable_name="sharing", ack_policy="explicit", ack_wait=1, max_deliver=3, filter_subject="event.pod.>"
+            ),  # type: ignore[arg-type]
+        )
+        shown = await apply(client, dry_run=True)
+        assert {line.split(": ")[1].split(" is ")[0] for line in shown} >= {
+            "filter_subjects",
+            "ack_wait",
+            "max_deliver",
+        }
+        await apply(client)
+        assert await apply(client, dry_run=True) == []
+
+
+async def test_p6_a_locked_database_loses_no_event(nats_url: str, tmp_path: Path) -> None:
+    toy, event = Toy(), registered()
+    async with (
+        outsider(nats_url) as client,
+        service(toy.definition(), settings(nats_url, tmp_path / "s")) as running,
+    ):
+        commits = running.store.commit
+        failures = 3
+
+        async def failing(batch: Batch, outcome: Outcome) -> Any:
+            nonlocal failures
+            if batch.emitted and failures > 0:
+                failures -= 1
+                raise OSError("database is locked")
+            return await commits(batch, outcome)
+
+        running.store.commit = failing  # type: ignore[method-assign]
+        await say(client, event)
+        await heard(client, "event.share.offered.*", 1)
+        noted = await running.reader.get(NOTED, event.image)
+    assert failures == 0
+    assert noted is not None
+    assert noted.times == 1
+
+
+async def test_p7_a_failing_message_waits_longer_each_time_and_ends_as_a_dead_letter(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "BACKOFF", (0.01, 0.02, 0.04, 0.08))
+    monkeypatch.setattr(consuming, "MAX_DELIVERIES", 4)
+    toy, poison, good = Toy(fail={"poison": 99}), registered("poison"), registered("good")
+    words: list[Any] = []
+    async with outsider(nats_url) as client, service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+        await client.subscribe("$JS.ACK.>", cb=_collect(words))
+        await say(client, poison)
+        await say(client, good)
+        rows = await until(lambda: running.reader.rows("SELECT kind, deliveries FROM dead_letters"))
+        info = await client.jetstream().consumer_info("EVENTS", "sharing")
+        await client.flush()
+        delays = [json.loads(word.data[5:])["delay"] for word in words if word.data.startswith(b"-NAK")]
+    assert rows == [("handler", 5)]
+    assert delays == [10_000_000, 20_000_000, 40_000_000, 80_000_000]
+    assert toy.seen.count(poison.image) == 4
+    assert good.image in toy.seen
+    assert info.num_pending == 0
+
+
+async def test_p8_what_waits_longer_than_ack_wait_is_delivered_once(nats_url: str, tmp_path: Path) -> None:
+    slow = Durable("sharing", "EVENTS", ("event.image.registered.*",), ack_wait=1.0)
+    async with outsider(nats_url) as client, Store.open(tmp_path / "s.sqlite") as store:
+        js = client.jetstream()
+        await js.delete_consumer("EVENTS", "sharing")
+        toy = Toy()
+        processor = Processor(store, toy.definition().reactions)  # not running yet: what comes has to wait
+        consumer = Consumer(client, slow, processor, recreate=True)
+        events = [registered() for _ in range(16)]
+        for event in events:
+            await say(client, event)
+        deliveries: list[Any] = []
+        offered = processor.offer
+
+        def offer(item: Any) -> None:
+            deliveries.append(item.message.id)
+            offered(item)
+
+        processor.offer = offer  # type: ignore[method-assign]
+        await consumer.start()
+        async with task(consumer.guard(), "guard"), task(consumer.answer(), "answer"):
+            await until(lambda: len(deliveries) >= 16)
+            await asyncio.sleep(2.5)  # longer than ack_wait
+            async with task(processor.run(), "processor"):
+
+                async def acknowledged() -> bool:
+                    return (await js.consumer_info("EVENTS", "sharing")).num_ack_pending == 0
+
+                await until(acknowledged)
+        assert len(deliveries) == 16
+        assert sorted(toy.seen) == sorted(event.image for event in events)
+
+
+async def test_p10_events_committed_while_the_server_crashes_are_all_said(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    toy = Toy()
+    async with (
+        outsider(nats_server.url) as client,
+        service(toy.definition(), settings(nats_server.url, tmp_path / "s")) as running,
+    ):
+        events = [registered() for _ in range(200)]
+        for number, event in enumerate(events):
+            if number in (60, 120):
+                nats_server.kill()
+            message = Message(new_id(), "catalog", datetime.now(UTC), "c" * 32, event)
+            await running.processor.ask(message)
+            if number in (80, 140):
+                nats_server.start()
+        offers = await heard(client, "event.share.offered.*", 200, timeout=30)
+    said = [json.loads(offer.data)["image"] for offer in offers]
+    assert sorted(said) == sorted(event.image for event in events)
+    assert len({offer.headers["Nats-Msg-Id"] for offer in offers}) == 200
+
+
+async def test_p14_a_reader_never_sees_what_is_not_committed_and_writers_take_turns(tmp_path: Path) -> None:
+    async with Store.open(tmp_path / "s.sqlite") as store:
+        writer = store._writer
+        await writer.execute("INSERT INTO documents VALUES ('noted', 'x', '{}')")
+        assert await store.reader.rows("SELECT * FROM documents") == []
+        await writer.rollback()
+        await asyncio.gather(
+            store.commit(Batch(new_id), Outcome(sent_through=1)), store.note_sent(2), store.purge(0.0, 0.0)
+        )
+        with pytest.raises(Exception, match="readonly"):
+            await store.reader.rows("DELETE FROM documents RETURNING id")
+
+
+def test_the_stream_configuration_takes_nothing_by_default_that_would_let_a_pod_rewrite_history() -> None:
+    from contracts.topology import STREAMS
+    from runtime.topology import stream_config
+
+    for stream in STREAMS:
+        config: StreamConfig = stream_config(stream)
+        assert config.deny_delete
+        assert config.deny_purge
+        assert not config.allow_direct
+        assert not config.allow_rollup_hdrs

@@ -1,0 +1,196 @@
+"""A service over a real server: effects happen once, in one transaction, and survive what crashes."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contracts import codec, topology
+from contracts.errors import Problem
+from contracts.requests import Actor, Done, GetHealth, HealthView, ListDeadLetters, OfferImage
+from harness.nats import NatsServer
+from harness.toy import NOTED, Toy, heard, outsider, registered, say, settings
+from harness.wait import until
+from runtime.ids import new_id
+from runtime.lease import LeaseHeldError
+from runtime.requests import Requests
+from runtime.service import service
+from runtime.store import Store
+from runtime.topology import TopologyError, apply
+
+ACTOR = Actor(tenant="t", name="n")
+
+
+async def test_a_message_that_is_stored_twice_takes_effect_once(nats_url: str, tmp_path: Path) -> None:
+    toy, event = Toy(), registered()
+    async with outsider(nats_url) as client, service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+        # Without Nats-Msg-Id the stream stores both, as it does once its window of two minutes has passed.
+        for _ in range(2):
+            await client.jetstream().publish(
+                topology.subject(event), codec.encode(event), headers={"ce-id": "same", "correlation_id": "a" * 32}
+            )
+        last = registered("last")
+        await say(client, last)
+        offers = await heard(client, "event.share.offered.*", 2)
+        assert toy.seen == [event.image, last.image]
+        noted = await running.reader.get(NOTED, event.image)
+        assert noted is not None
+        assert noted.times == 1
+        assert offers[0].headers["correlation_id"] == "a" * 32
+
+
+async def test_what_is_said_carries_the_headers_of_cloudevents_and_its_cause(nats_url: str, tmp_path: Path) -> None:
+    async with outsider(nats_url) as client, service(Toy().definition(), settings(nats_url, tmp_path / "s")):
+        cause = await say(client, registered(), saga="b" * 32)
+        (offer,) = await heard(client, "event.share.offered.*", 1)
+    headers = offer.headers
+    assert headers["ce-type"] == "share.offered.v1"
+    assert headers["ce-source"] == "imprint/sharing"
+    assert headers["ce-specversion"] == "1.0"
+    assert headers["ce-id"] == headers["Nats-Msg-Id"]
+    assert headers["causation_id"] == cause
+    assert headers["traceparent"].split("-")[1] == headers["correlation_id"] == "b" * 32
+
+
+async def test_a_handler_that_raises_is_set_aside_alone_and_comes_again(nats_url: str, tmp_path: Path) -> None:
+    toy = Toy(fail={"bad": 2})
+    good, bad = [registered(f"good{n}") for n in range(20)], registered("bad")
+    async with outsider(nats_url) as client:
+        for event in [*good[:10], bad, *good[10:]]:
+            await say(client, event)
+        async with service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+            offers = await heard(client, "event.share.offered.*", 21)
+            noted = await running.reader.get(NOTED, bad.image)
+    assert [json["image"] for json in map(msgspec.json.decode, (offer.data for offer in offers))][-1] == bad.image
+    assert noted is not None
+    assert noted.times == 1, "what a raising handler had put must not be kept"
+    assert toy.seen.count(bad.image) == 3
+
+
+async def test_unknown_types_bad_bodies_and_wrong_subjects_become_dead_letters_and_the_rest_goes_on(
+    nats_url: str, tmp_path: Path
+) -> None:
+    toy, event = Toy(), registered()
+    configured = settings(nats_url, tmp_path / "s")
+    async with outsider(nats_url) as client:
+        js = client.jetstream()
+        subject = topology.subject(event)
+        await js.publish(subject, b'{"type":"image.registered.v99"}')
+        await js.publish(subject, b"\xff\x00 not json")
+        await js.publish(subject, b'{"type":"image.registered.v1","image":7}')
+        await js.publish(subject, b'{"type":"image.available.v1","image":"i","revision":1}')
+        await say(client, event)
+        async with service(toy.definition(), configured), Requests.connect(configured, "test") as requests:
+            await heard(client, "event.share.offered.*", 1)
+            page = await requests.ask(ListDeadLetters(actor=ACTOR), service="sharing")
+    assert sorted(letter.kind for letter in page.items) == ["bad_body", "bad_body", "bad_body", "unknown_type"]
+    assert {letter.subject for letter in page.items} == {subject}
+    assert toy.seen == [event.image]
+
+
+async def test_a_repeated_command_gets_its_first_answer_again_also_after_a_restart(
+    nats_url: str, tmp_path: Path
+) -> None:
+    toy, configured = Toy(), settings(nats_url, tmp_path / "s")
+    command = OfferImage(actor=ACTOR, id=new_id(), image="i", member="m")
+    async with outsider(nats_url), Requests.connect(configured, "test") as requests:
+        async with service(toy.definition(), configured):
+            assert await requests.ask(command) == Done()
+            assert await requests.ask(command) == Done()
+        async with service(toy.definition(), configured) as running:
+            assert await requests.ask(command) == Done()
+            other = await requests.ask(msgspec.structs.replace(command, member="another"))
+            noted = await running.reader.get(NOTED, "i")
+    assert isinstance(other, Problem)
+    assert other.code == "idempotency_key_reused"
+    assert noted is not None
+    assert noted.times == 1
+
+
+async def test_a_request_that_nobody_can_answer_is_a_problem_and_no_exception(nats_url: str, tmp_path: Path) -> None:
+    configured = settings(nats_url, tmp_path / "s")
+    command = OfferImage(actor=ACTOR, id=new_id(), image="i", member="m")
+    async with Requests.connect(configured, "test") as requests:
+        reply = await requests.ask(command, timeout=0.2)
+    assert isinstance(reply, Problem)
+    assert reply.code == "unavailable"
+
+
+async def test_a_reminder_is_handed_out_once_and_survives_a_restart(nats_url: str, tmp_path: Path) -> None:
+    toy, event, configured = Toy(ring_after=0.3), registered(), settings(nats_url, tmp_path / "s")
+    async with outsider(nats_url) as client:
+        await say(client, event)
+        async with service(toy.definition(), configured):
+            await heard(client, "event.share.offered.*", 1)
+        assert toy.rung == []
+        rung = asyncio.Event()
+        async with service(toy.definition(), configured) as running:
+            running.on_commit(rung.set)
+            await asyncio.wait_for(rung.wait(), 10)
+            assert await running.store.next_due() is None
+    assert toy.rung == [event.image]
+
+
+async def test_what_was_committed_but_never_acknowledged_is_said_after_a_crash(nats_url: str, tmp_path: Path) -> None:
+    toy, event, configured = Toy(), registered(), settings(nats_url, tmp_path / "s")
+    async with outsider(nats_url) as client:
+        await say(client, event)
+        async with service(toy.definition(), configured):
+            (first,) = await heard(client, "event.share.offered.*", 1)
+        # As if the process had died between commit and publish: nothing acknowledged, nothing in the stream.
+        async with Store.open(tmp_path / "s" / "sharing.sqlite") as store:
+            await store.note_sent(0)
+        await client.jetstream().delete_stream("EVENTS")
+        await apply(client)
+        async with service(toy.definition(), configured):
+            (second,) = await heard(client, "event.share.offered.*", 1)
+    assert first.headers["Nats-Msg-Id"] == second.headers["Nats-Msg-Id"]
+    assert toy.seen == [event.image]
+
+
+async def test_health_says_ready_only_while_consumers_move(nats_url: str, tmp_path: Path) -> None:
+    configured = settings(nats_url, tmp_path / "s")
+    async with (
+        outsider(nats_url),
+        service(Toy().definition(), configured) as running,
+        Requests.connect(configured, "test") as requests,
+    ):
+        view = await requests.ask(GetHealth(actor=ACTOR), service="sharing")
+        assert isinstance(view, HealthView)
+        assert view.ready
+        running.health.add(lambda: "a reason")
+        view = await requests.ask(GetHealth(actor=ACTOR), service="sharing")
+        assert (view.ready, view.reasons) == (False, ("a reason",))
+
+
+async def test_a_second_process_on_the_same_data_is_refused(nats_url: str, tmp_path: Path) -> None:
+    configured = settings(nats_url, tmp_path / "s")
+    async with outsider(nats_url), service(Toy().definition(), configured):
+        with pytest.raises(LeaseHeldError, match="held by process"):
+            async with service(Toy().definition(), configured):
+                pytest.fail("two writers on one database")
+
+
+async def test_a_service_does_not_start_on_a_server_without_its_streams(nats_url: str, tmp_path: Path) -> None:
+    with pytest.raises(TopologyError, match="imprint admin topology apply"):
+        async with service(Toy().definition(), settings(nats_url, tmp_path / "s")):
+            pytest.fail("started without streams")
+
+
+async def test_a_server_that_comes_back_finds_a_service_that_goes_on(nats_server: NatsServer, tmp_path: Path) -> None:
+    toy, before, after = Toy(), registered("before"), registered("after")
+    async with (
+        outsider(nats_server.url) as client,
+        service(toy.definition(), settings(nats_server.url, tmp_path / "s")) as running,
+    ):
+        await say(client, before)
+        await heard(client, "event.share.offered.*", 1)
+        nats_server.kill()
+        assert "not connected to NATS" in " ".join(await until(lambda: running.health.reasons()))
+        nats_server.start()
+        await say(client, after)
+        offers = await heard(client, "event.share.offered.*", 2, timeout=20)
+        assert len(offers) == 2
+        await until(lambda: not running.health.reasons())
+    assert toy.seen == [before.image, after.image]
