@@ -166,7 +166,7 @@ def _bytes(text: str) -> bytes:
 
 def _create(path: Path) -> None:
     """Make a new key in ``path`` unless another process was faster: then its key stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
