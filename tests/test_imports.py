@@ -25,7 +25,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "replicator": frozenset({"msgspec", "structlog"}),
     "sharing": frozenset({"msgspec", "structlog"}),
     "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp"}),
-    "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop"}),
+    "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11"}),
     "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3"}),
 }
 """Third-party packages of each package of ours; `runtime` may use any."""

@@ -1,8 +1,8 @@
 """The shapes that names, ids and version numbers must have.
 
-``$`` alone would let a line feed pass at the end, hence ``$(?!\\n)``. A name never becomes a path or a subject token unless it matched one of these patterns; ids are made by the hub only
-(reliability F17: path traversal in names, unicode, NUL, oversized names). ``(?!\\n)`` because ``$`` alone lets a
-newline follow in Python, and a newline in a subject would end the protocol's line.
+A name never becomes a path or a subject token unless it matched one of these patterns; ids are made by the hub only
+(reliability F17: path traversal in names, unicode, NUL, oversized names). ``(?!\\n)`` because ``$`` alone lets a line
+feed follow in Python, and a line feed in a subject would end the protocol's line.
 """
 
 import re

@@ -25,7 +25,7 @@ from contracts.topology import Durable
 from runtime.ids import new_id
 from runtime.processor import Item, Processor
 from runtime.store import DeadLetter
-from runtime.topology import ensure_durable
+from runtime.topology import TopologyError, ensure_durable
 from runtime.work import Message
 
 PULL = 256
@@ -218,8 +218,8 @@ class Consumer:
                 return
             try:
                 await ensure_durable(self._client.jetstream(), self._durable)
-            except (NatsError, TimeoutError) as failure:
-                log.warning("durable_not_made", durable=self._durable.name, error=repr(failure))
+            except TopologyError as failure:
+                log.warning("durable_not_made", error=str(failure))
                 return
         except (NatsError, TimeoutError) as error:
             self._missing = f"JetStream does not answer: {error!r}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -40,7 +41,7 @@ class Difference:
 
 
 class TopologyError(Exception):
-    """The server lacks streams: apply the topology (``imprint admin topology apply``)."""
+    """The server lacks streams or durables, or does not let us make them."""
 
 
 def stream_config(stream: Stream, replicas: int = 1) -> StreamConfig:
@@ -143,8 +144,15 @@ async def apply(client: Client, *, dry_run: bool = False, replicas: int = 1) -> 
 
 
 async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
-    """Make or correct a durable; its place in the stream is kept when it exists (an upsert, P5)."""
-    await js.add_consumer(durable.stream, durable_config(durable))
+    """Make or correct a durable; its place in the stream is kept when it exists (an upsert, P5).
+
+    Raises:
+        TopologyError: the server refuses or does not answer.
+    """
+    try:
+        await js.add_consumer(durable.stream, durable_config(durable))
+    except (NatsError, TimeoutError) as error:
+        raise TopologyError(f"durable {durable.stream}/{durable.name}: {error!r}") from error
 
 
 async def check(client: Client) -> None:
