@@ -11,6 +11,9 @@ from contracts.events import EVENT_TYPES, Event
 TYPES: dict[str, type[Event]] = {kind.type_name(): kind for kind in EVENT_TYPES}
 """Tag -> class, for every version that ever existed."""
 
+NAMES: dict[type[Event], str] = {kind: name for name, kind in TYPES.items()}
+"""Class -> tag."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Union[EVENT_TYPES]).decode  # noqa: UP007
 

@@ -47,6 +47,11 @@ CODES: dict[str, tuple[int, str]] = {
     "unavailable": (503, "A service does not answer"),
     "timeout": (504, "A service did not answer in time"),
     "internal": (500, "Something went wrong inside Imprint"),
+    # the HTTP door
+    "host_not_allowed": (403, "The door is not called by this name"),
+    "cross_origin": (403, "Pages of other origins may not write here"),
+    "request_timeout": (408, "The request took too long to arrive"),
+    "busy": (503, "There is no room for another client"),
     # catalog
     "image_not_found": (404, "There is no such image"),
     "image_exists": (409, "An image of this name exists already"),

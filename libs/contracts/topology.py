@@ -54,18 +54,20 @@ _STREAM_OF_MODULE = {
 }
 STREAM_OF: dict[type[Event], str] = {kind: _STREAM_OF_MODULE[kind.__module__] for kind in EVENT_TYPES}
 
+_SUBJECT = {kind: (STREAM_OF[kind], kind.words(), kind.about) for kind in EVENT_TYPES}
+
 
 def subject(event: Event, pod: str | None = None) -> str:
     """The subject on which ``event`` is said; ``pod`` is the speaking pod, for FROM_PODS only."""
     kind = type(event)
-    ident = getattr(event, kind.about)
-    match STREAM_OF[kind]:
-        case "EVENTS":
-            return f"event.{kind.words()}.{ident}"
-        case "TO_PODS":
-            return f"to.pod.{event.pod}.{kind.words()}.{ident}"  # type: ignore[attr-defined]
-        case "FROM_PODS" if pod is not None:
-            return f"from.pod.{pod}.{kind.words()}.{ident}"
+    stream, words, about = _SUBJECT[kind]
+    ident = getattr(event, about)
+    if stream == "EVENTS":
+        return f"event.{words}.{ident}"
+    if stream == "TO_PODS":
+        return f"to.pod.{event.pod}.{words}.{ident}"  # type: ignore[attr-defined]
+    if stream == "FROM_PODS" and pod is not None:
+        return f"from.pod.{pod}.{words}.{ident}"
     raise ValueError(f"{kind.type_name()} is not for this speaker to say")
 
 

@@ -1,6 +1,7 @@
 """Ids: UUIDv7 (RFC 9562) as 32 hex digits: ordered for the index, unguessable for others."""
 
 import os
+import struct
 import time
 
 
@@ -13,11 +14,14 @@ class Ids:
 
     def __init__(self) -> None:
         self._stamp = 0
+        self._random: list[int] = []
 
     def __call__(self) -> str:
         stamp = time.time_ns() * 4096 // 1_000_000
         self._stamp = stamp = max(stamp, self._stamp + 1)
-        random = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
+        if not self._random:
+            self._random = list(struct.unpack("256Q", os.urandom(2048)))
+        random = self._random.pop() & 0x3FFF_FFFF_FFFF_FFFF
         value = ((stamp >> 12) << 80) | (0x7 << 76) | ((stamp & 0xFFF) << 64) | (0b10 << 62) | random
         return f"{value:032x}"
 

@@ -61,7 +61,7 @@ class RefusedError(Exception):
     """The server answered with an error: no such stream, or no right to it."""
 
 
-async def _nothing_lost(after: int, before: int) -> None:
+async def nothing_lost(after: int, before: int) -> None:
     """What to do about a gap when the reader does not care."""
 
 
@@ -81,7 +81,7 @@ class Ordered:
         handle: Callable[[Stored], Awaitable[None]],
         *,
         after: int | None = None,
-        lost: Callable[[int, int], Awaitable[None]] = _nothing_lost,
+        lost: Callable[[int, int], Awaitable[None]] = nothing_lost,
         heartbeat: float = 1.0,
     ) -> None:
         self._client = client
@@ -118,15 +118,19 @@ class Ordered:
 
     async def _keep(self) -> None:
         pause = self._heartbeat / 4
+        said = ""
         while True:
             try:
                 await self._open()
             except (nats.errors.Error, RefusedError, TimeoutError, OSError) as error:
-                log.warning("stream_not_read", stream=self._stream, error=str(error) or repr(error))
+                reason = str(error) or repr(error)
+                if reason != said:
+                    log.warning("stream_not_read", stream=self._stream, error=reason)
+                said = reason
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
-            pause = self._heartbeat / 4
+            pause, said = self._heartbeat / 4, ""
             await self._until_broken()
             self.live = False
 

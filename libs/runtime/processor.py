@@ -5,26 +5,30 @@ messages). A message's changes join the batch only if its handler returned; one 
 """
 
 import asyncio
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import structlog
 
 from contracts.errors import Problem
 from runtime.ids import new_id
-from runtime.store import DeadLetter, Outcome, Row, Seen, Store
-from runtime.work import Batch, Local, Message, Reaction, Work
+from runtime.store import DeadLetter, Loaded, Outcome, Row, Seen, Store
+from runtime.work import Batch, Kind, Local, Message, Reaction, Ref, Work
 
 BATCH = 256
 AGAIN = 3
 """How often a message whose documents changed under it is handed to its handler again at once."""
 
 log = structlog.get_logger()
+
+Answers: TypeAlias = list[tuple[Callable[[Any], None], Any]]
+"""What to tell whom once the batch is committed."""
 
 
 @dataclass(slots=True)
@@ -41,11 +45,7 @@ class Item:
     reminder: tuple[str, float] | None = None
     dead: DeadLetter | None = None
     """Set when the message cannot be handled at all: it is only put on record."""
-    tries: int = field(default=0)
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.message.id, self.message.speaker
+    tries: int = 0
 
 
 class Processor:
@@ -122,18 +122,18 @@ class Processor:
             await asyncio.sleep(0.1)
 
     async def _transact(self, items: list[Item]) -> None:
-        now = datetime.now(UTC).timestamp()
+        now = time.time()
         batch, outcome = Batch(new_id), Outcome(sent_through=self.sent_through())
-        answers: list[Callable[[], None]] = []
+        answers: Answers = []
         again: list[Item] = []
-        fresh = await self._fresh(items, answers)
-        await self._load(batch, fresh)
+        loaded = await self._load(batch, items)
+        fresh = self._fresh(items, loaded, answers)
         for item in fresh:
+            message, reply = item.message, None
             if item.dead is not None:
                 outcome.dead.append(item.dead)
-                reply = None
             else:
-                work = Work(batch, item.message)
+                work = Work(batch, message)
                 try:
                     reply = self._handle(item, work)
                 except Exception as error:  # noqa: BLE001 - set aside alone, whatever it was
@@ -143,54 +143,72 @@ class Processor:
             if item.reminder is not None:
                 outcome.served.append(item.reminder)
             if item.deduplicate:
-                outcome.seen.append(Seen(item.message.id, item.message.speaker, now, item.fingerprint, reply))
-            answers.append(lambda done=item.done, reply=reply: done(reply))  # type: ignore[misc]
+                outcome.seen.append(Seen(message.id, message.speaker, now, item.fingerprint, reply))
+            answers.append((item.done, reply))
         rows = await self._store.commit(batch, outcome)
         for listener in self._listeners:
             listener(batch, rows)
-        for answer in answers:
-            answer()
+        for answer, word in answers:
+            answer(word)
         for item in again:
             self.offer(item)
 
-    async def _fresh(self, items: list[Item], answers: list[Callable[[], None]]) -> list[Item]:
+    def _fresh(self, items: list[Item], loaded: Loaded, answers: Answers) -> list[Item]:
         """The messages to handle; duplicates are answered from what is on record, stale reminders dropped."""
-        keys = [item.key for item in items if item.deduplicate]
-        seen = await self._store.load_seen(keys) if keys else {}
-        reminders = [item.reminder for item in items if item.reminder is not None]
-        due = await self._store.still_due(reminders) if reminders else set()
         fresh: list[Item] = []
-        taken: dict[tuple[str, str], Item] = {}
+        taken: set[tuple[str, str]] = set()
         for item in items:
-            if item.reminder is not None and item.reminder not in due:
-                answers.append(lambda done=item.done: done(None))  # type: ignore[misc]
-            elif item.deduplicate and item.key in seen:
-                reply = _repeat(item, seen[item.key])
-                answers.append(lambda done=item.done, reply=reply: done(reply))  # type: ignore[misc]
-            elif item.deduplicate and item.key in taken:
-                self.offer(item)  # a twin in the same batch: it meets the record of the first in the next one
-            else:
-                taken[item.key] = item
-                fresh.append(item)
+            if item.reminder is not None:
+                if item.reminder not in loaded.due:
+                    answers.append((item.done, None))
+                    continue
+            elif item.deduplicate:
+                key = (item.message.id, item.message.speaker)
+                if key in loaded.seen:
+                    answers.append((item.done, _repeat(item, loaded.seen[key])))
+                    continue
+                if key in taken:
+                    self.offer(item)  # a twin in the same batch: it meets the record of the first in the next one
+                    continue
+                taken.add(key)
+            fresh.append(item)
         return fresh
 
-    async def _load(self, batch: Batch, items: list[Item]) -> None:
+    async def _load(self, batch: Batch, items: list[Item]) -> Loaded:
         """Load the documents that the reactions name, following references until no new ones come up."""
-        asking = [item for item in items if item.dead is None]
-        while asking:
-            wanted = {}
-            still = []
-            for item in asking:
+        follows = False
+
+        def get(kind: Kind[Any], id: str) -> Any:
+            nonlocal follows
+            follows = True
+            return batch.get(kind, id)
+
+        def name(items: list[Item]) -> tuple[dict[Ref, None], list[Item]]:
+            """What the reactions to ``items`` lack, and those that may name more once they have it."""
+            nonlocal follows
+            wanted: dict[Ref, None] = {}
+            following = []
+            for item in items:
                 reaction = self._reactions.get(type(item.message.body))
                 if reaction is None:
                     continue
-                refs = [ref for ref in reaction.keys(item.message, batch.get) if not batch.holds(ref)]
-                if refs:
-                    wanted.update(dict.fromkeys(refs))
-                    still.append(item)
+                follows, before = False, len(wanted)
+                for ref in reaction.keys(item.message, get):
+                    if not batch.holds(ref):
+                        wanted[ref] = None
+                if follows and len(wanted) > before:
+                    following.append(item)
+            return wanted, following
+
+        wanted, following = name(items)
+        ids = [(item.message.id, item.message.speaker) for item in items if item.deduplicate]
+        reminders = [item.reminder for item in items if item.reminder is not None]
+        loaded = await self._store.load(batch, wanted, ids, reminders)
+        while following:
+            wanted, following = name(following)
             if wanted:
                 await self._store.load(batch, wanted)
-            asking = still
+        return loaded
 
     def _handle(self, item: Item, work: Work) -> bytes | None:
         reaction = self._reactions[type(item.message.body)]
@@ -199,7 +217,7 @@ class Processor:
             raise AssertionError(f"the refusal {reply.code} left changes behind")
         return None if reply is None else msgspec.json.encode(reply)
 
-    def _set_aside(self, item: Item, error: Exception, again: list[Item], answers: list[Callable[[], None]]) -> None:
+    def _set_aside(self, item: Item, error: Exception, again: list[Item], answers: Answers) -> None:
         item.tries += 1
         if isinstance(error, LookupError) and item.tries < AGAIN:
             # An earlier message of the batch made it refer to a document that was not loaded: the next batch has it.
@@ -213,7 +231,7 @@ class Processor:
             error=repr(error),
             traceback=traceback.format_exc(),
         )
-        answers.append(lambda failed=item.failed, error=error: failed(error))  # type: ignore[misc]
+        answers.append((item.failed, error))
 
 
 def _repeat(item: Item, seen: Seen) -> bytes | None:

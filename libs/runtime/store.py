@@ -6,8 +6,9 @@ measurable at batch size (control-plane.md 4).
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,72 +98,107 @@ class Reader:
         return kind.decode(rows[0][0]) if rows else None
 
 
-class Store:
-    """The one writer: batches are loaded and committed by the processor alone, one after the other."""
+class Loaded(NamedTuple):
+    """What one look into the store found."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, pod: str | None, next_n: int):
+    seen: dict[tuple[str, str], Seen]
+    due: set[tuple[str, float]]
+
+
+class Store:
+    """The one writer, in a thread of its own: it is entered twice for each batch, to load and to commit.
+
+    A hop for each statement, as through an asynchronous driver, costs more than the statements (design notes). All
+    that touches the writing connection runs in that thread from begin to commit, so that no other coroutine can find it
+    in the middle of a transaction (P14); readers have a connection of their own.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor, writer: sqlite3.Connection, reader: Reader, pod: str | None) -> None:
+        self._thread = thread
         self._writer = writer
-        self._lock = asyncio.Lock()
-        self.reader = Reader(reader)
+        self.reader = reader
         self._pod = pod
-        self._next_n = next_n
+        self._next_n = 1
 
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path, *folders: Path, pod: str | None = None) -> "AsyncIterator[Store]":
         """Migrate and open the database at ``path``; ``pod`` is the pod that speaks from it, for a connector."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        migrations.apply(path, *folders)
-        async with aiosqlite.connect(path) as writer, aiosqlite.connect(path) as reader:
-            for pragma in ("synchronous = FULL", "busy_timeout = 5000", f"cache_size = -{CACHE_KIB}"):
-                await writer.execute(f"PRAGMA {pragma}")
-            await reader.execute("PRAGMA query_only = ON")
-            rows = list(
-                await writer.execute_fetchall(
-                    "SELECT max(ifnull((SELECT max(n) FROM outbox), 0), (SELECT sent_through FROM relay))"
-                )
-            )
-            store = cls(writer, reader, pod, int(rows[0][0]) + 1)
-            yield store
+        with ThreadPoolExecutor(1, thread_name_prefix="store") as thread:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(thread, migrations.apply, path, *folders)
+            writer = await loop.run_in_executor(thread, _connect, path)
+            try:
+                async with aiosqlite.connect(path) as connection:
+                    await connection.execute("PRAGMA query_only = ON")
+                    store = cls(thread, writer, Reader(connection), pod)
+                    newest = "SELECT max(ifnull((SELECT max(n) FROM outbox), 0), (SELECT sent_through FROM relay))"
+                    store._next_n = int((await store.reader.rows(newest))[0][0]) + 1
+                    yield store
+            finally:
+                await loop.run_in_executor(thread, writer.close)
 
-    async def load_seen(self, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-        """Those of the messages ``(id, speaker)`` that were handled before."""
-        rows = await self._writer.execute_fetchall(
-            "SELECT s.id, s.speaker, s.at, s.fingerprint, s.reply FROM json_each(?) AS j"
-            " JOIN seen AS s ON s.id = j.value ->> 0 AND s.speaker = j.value ->> 1",
-            (json.dumps(ids),),
-        )
-        return {(row[0], row[1]): Seen(*row) for row in rows}
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        """Run ``function`` in the writer's thread, where it has the connection to itself."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
-    async def load(self, batch: Batch, refs: Iterable[Ref]) -> None:
-        """Load documents into ``batch``; those that do not exist are noted as such."""
-        single = [ref for ref in refs if ref.id is not None]
-        kinds = {ref.kind.name: ref.kind for ref in refs}
-        for name in {ref.kind.name for ref in refs if ref.id is None}:
-            query = "SELECT id, body FROM documents WHERE kind = ?"
-            for id, body in await self._writer.execute_fetchall(query, (name,)):
-                if (name, id) not in batch.changed:
-                    batch.documents[name, id] = kinds[name].decode(body)
-            batch.whole.add(name)
-        if not single:
-            return
-        for ref in single:
-            batch.documents.setdefault((ref.kind.name, ref.id or ""), None)
-        found = await self._writer.execute_fetchall(
-            "SELECT d.kind, d.id, d.body FROM json_each(?) AS j"
-            " JOIN documents AS d ON d.kind = j.value ->> 0 AND d.id = j.value ->> 1",
-            (msgspec.json.encode([(ref.kind.name, ref.id) for ref in single]).decode(),),
-        )
+    async def load(
+        self,
+        batch: Batch,
+        refs: Collection[Ref],
+        seen: Sequence[tuple[str, str]] = (),
+        reminders: Sequence[tuple[str, float]] = (),
+    ) -> Loaded:
+        """Load documents into ``batch``; those that do not exist are noted as such.
+
+        Also tells which of the messages ``seen`` (id, speaker) were handled before, and which of the ``reminders``
+        (name, due) were neither replaced nor taken back.
+        """
+        whole = {kind.name for kind, id in refs if id is None}
+        single = [(kind.name, id) for kind, id in refs if id is not None]
+        found, known, due = await self._run(self._load, whole, single, seen, reminders)
+        decoders = {kind.name: kind.decode for kind, _ in refs}
+        documents = batch.documents
+        for key in single:
+            documents.setdefault(key, None)
         for name, id, body in found:
-            batch.documents[name, id] = kinds[name].decode(body)
+            if (name, id) not in batch.changed:
+                documents[name, id] = decoders[name](body)
+        batch.whole |= whole
+        return Loaded({(row[0], row[1]): Seen(*row) for row in known}, set(due) & set(reminders))
 
-    async def still_due(self, reminders: Sequence[tuple[str, float]]) -> set[tuple[str, float]]:
-        """Those of the reminders that were neither replaced nor taken back."""
-        rows = await self._writer.execute_fetchall(
-            "SELECT d.name, d.due FROM json_each(?) AS j JOIN deadlines AS d ON d.name = j.value",
-            (json.dumps([name for name, _ in reminders]),),
-        )
-        return {(row[0], row[1]) for row in rows} & set(reminders)
+    def _load(
+        self,
+        whole: set[str],
+        single: Sequence[tuple[str, str]],
+        seen: Sequence[tuple[str, str]],
+        reminders: Sequence[tuple[str, float]],
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        execute = self._writer.execute
+        found = [
+            row for kind in whole for row in execute("SELECT kind, id, body FROM documents WHERE kind = ?", (kind,))
+        ]
+        if single:
+            found += execute(
+                "SELECT d.kind, d.id, d.body FROM json_each(?) AS j"
+                " JOIN documents AS d ON d.kind = j.value ->> 0 AND d.id = j.value ->> 1",
+                (msgspec.json.encode(single).decode(),),
+            )
+        known: list[Any] = []
+        if seen:
+            known += execute(
+                "SELECT s.id, s.speaker, s.at, s.fingerprint, s.reply FROM json_each(?) AS j"
+                " JOIN seen AS s ON s.id = j.value ->> 0 AND s.speaker = j.value ->> 1",
+                (msgspec.json.encode(seen).decode(),),
+            )
+        due: list[Any] = []
+        if reminders:
+            due += execute(
+                "SELECT d.name, d.due FROM json_each(?) AS j JOIN deadlines AS d ON d.name = j.value",
+                (msgspec.json.encode([name for name, _ in reminders]).decode(),),
+            )
+        return found, known, due
 
     async def commit(self, batch: Batch, outcome: Outcome) -> list[Row]:
         """Write the batch in one transaction; the events to say, numbered. Nothing is kept when it raises."""
@@ -193,34 +229,25 @@ class Store:
         ]
         if outcome.sent_through is not None:
             statements.append(("UPDATE relay SET sent_through = ?", [(outcome.sent_through,)]))
-        await self._write(statements)
+        await self._run(self._write, statements)
         self._next_n += len(rows)
         return rows
 
-    async def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
+    def _write(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
         """Run the statements that have rows in one transaction; sqlite3 opens it with the first of them."""
-        async with self._lock:
-            try:
-                for sql, rows in statements:
-                    if rows:
-                        await self._writer.executemany(sql, rows)
-                await self._writer.commit()
-            except BaseException:
-                await self._writer.rollback()
-                raise
+        try:
+            for sql, rows in statements:
+                if rows:
+                    self._writer.executemany(sql, rows)
+            self._writer.commit()
+        except BaseException:
+            self._writer.rollback()
+            raise
 
     def _row(self, n: int, emitted: Emitted) -> Row:
-        event = emitted.event
-        return Row(
-            n,
-            emitted.id,
-            event.type_name(),
-            topology.subject(event, self._pod),
-            emitted.saga,
-            emitted.cause,
-            emitted.at.timestamp(),
-            codec.encode(event),
-        )
+        id, event, saga, cause, at = emitted
+        kind = codec.NAMES[type(event)]
+        return Row(n, id, kind, topology.subject(event, self._pod), saga, cause, at.timestamp(), codec.encode(event))
 
     @property
     def last_n(self) -> int:
@@ -252,17 +279,19 @@ class Store:
 
     async def note_sent(self, sent_through: int, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the relay's mark without waiting for the next batch."""
-        await self._write(
+        await self._run(
+            self._write,
             [
                 ("UPDATE relay SET sent_through = ?", [(sent_through,)]),
                 ("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(dead)),
-            ]
+            ],
         )
 
     async def purge(self, now: float, keep: float, limit: int = 10_000) -> None:
         """Drop seen ids and acknowledged events older than ``keep`` seconds, at most ``limit`` of each."""
         old = now - keep
-        await self._write(
+        await self._run(
+            self._write,
             [
                 ("DELETE FROM seen WHERE (id, speaker) IN (SELECT id, speaker FROM seen WHERE at < ? LIMIT ?)",
                  [(old, limit)]),
@@ -270,6 +299,13 @@ class Store:
                  " AND n <= (SELECT sent_through FROM relay) ORDER BY n LIMIT ?)", [(old, limit)]),
             ]
         )  # fmt: skip
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    for pragma in ("synchronous = FULL", "busy_timeout = 5000", f"cache_size = -{CACHE_KIB}"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
 
 
 def from_epoch(seconds: float) -> datetime:

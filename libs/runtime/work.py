@@ -7,7 +7,7 @@ change is written after, for a whole batch in one transaction. The same classes 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Kind(Generic[T]):
 
     def __call__(self, id: str) -> "Ref":
         """The reference of one document, for `Reaction.keys`."""
-        return Ref(self, id)
+        return Ref(self, id)  # a tuple: references are made and hashed by the hundred for each batch
 
     @property
     def every(self) -> "Ref":
@@ -38,8 +38,7 @@ class Kind(Generic[T]):
         return Ref(self, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A document, or with ``id`` None all documents of a kind."""
 
     kind: Kind[Any]
@@ -69,8 +68,7 @@ class Message(Generic[B]):
         return pod
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """An event to be said, under its own id."""
 
     id: str
@@ -80,8 +78,7 @@ class Emitted:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Reminder:
+class Reminder(NamedTuple):
     """A message to self at ``due``; ``body`` None takes an earlier one back."""
 
     name: str
@@ -109,9 +106,8 @@ class Batch:
 
     def holds(self, ref: Ref) -> bool:
         """Whether ``ref`` is loaded."""
-        if ref.kind.name in self.whole:
-            return True
-        return ref.id is not None and (ref.kind.name, ref.id) in self.documents
+        kind, id = ref
+        return (kind.name, id) in self.documents or kind.name in self.whole
 
     def get(self, kind: Kind[T], id: str) -> T | None:
         """The state of a loaded document, None when there is none or when it is not loaded."""
@@ -119,16 +115,20 @@ class Batch:
 
     def accept(self, work: "Work") -> None:
         """Make the changes of a handler that returned part of the batch."""
-        self.documents.update(work.changed)
-        self.changed.update(work.changed)
-        self.emitted.extend(work.emitted)
-        self.reminders.update(work.reminders)
+        if work.changed:
+            self.documents.update(work.changed)
+            self.changed.update(work.changed)
+        self.emitted += work.emitted
+        if work.reminders:
+            self.reminders.update(work.reminders)
         for statement, rows in work.writes.items():
             self.writes.setdefault(statement, []).extend(rows)
 
 
 class Work:
     """What one handler reads and decides; it joins the batch only if the handler returns."""
+
+    __slots__ = ("_batch", "changed", "emitted", "message", "reminders", "saga", "writes")
 
     def __init__(self, batch: Batch, message: Message[Any]) -> None:
         self._batch = batch
@@ -141,11 +141,14 @@ class Work:
 
     def get(self, kind: Kind[T], id: str) -> T | None:
         """The state of a document, or None. Raises LookupError when the reaction's keys did not name it."""
-        state = self.changed.get((kind.name, id), _ABSENT)
+        key = (kind.name, id)
+        state = self.changed.get(key, _ABSENT)
         if state is _ABSENT:
-            if not self._batch.holds(kind(id)):
-                raise LookupError(f"{kind.name} {id} was not loaded: add it to the reaction's keys")
-            state = self._batch.get(kind, id)
+            state = self._batch.documents.get(key, _ABSENT)
+            if state is _ABSENT:
+                if kind.name not in self._batch.whole:
+                    raise LookupError(f"{kind.name} {id} was not loaded: add it to the reaction's keys")
+                state = None
         return cast("T | None", state)
 
     def every(self, kind: Kind[T]) -> Iterator[tuple[str, T]]:

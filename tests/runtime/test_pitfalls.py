@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -213,10 +214,24 @@ async def test_p10_events_committed_while_the_server_crashes_are_all_said(
 
 async def test_p14_a_reader_never_sees_what_is_not_committed_and_writers_take_turns(tmp_path: Path) -> None:
     async with Store.open(tmp_path / "s.sqlite") as store:
-        writer = store._writer
-        await writer.execute("INSERT INTO documents VALUES ('noted', 'x', '{}')")
-        assert await store.reader.rows("SELECT * FROM documents") == []
-        await writer.rollback()
+        # In the middle of the writer's transaction the reader sees what was before it.
+        middle, go_on = threading.Event(), threading.Event()
+
+        def pause() -> tuple[str, str, str]:
+            middle.set()
+            go_on.wait(10)
+            return ("noted", "y", "{}")
+
+        rows = (pause() if late else ("noted", "x", "{}") for late in (False, True))
+        insert = [("INSERT INTO documents VALUES (?, ?, ?)", rows)]
+        writing = asyncio.create_task(store._run(store._write, insert))
+        await asyncio.to_thread(middle.wait, 10)
+        assert await store.reader.rows("SELECT id FROM documents") == []
+        # Another coroutine's transaction waits for its turn instead of joining the open one.
+        noting = asyncio.create_task(store.note_sent(7))
+        go_on.set()
+        await asyncio.gather(writing, noting)
+        assert await store.reader.rows("SELECT id FROM documents") == [("x",), ("y",)]
         await asyncio.gather(
             store.commit(Batch(new_id), Outcome(sent_through=1)), store.note_sent(2), store.purge(0.0, 0.0)
         )
