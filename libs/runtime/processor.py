@@ -192,11 +192,12 @@ class Processor:
                 reaction = self._reactions.get(type(item.message.body))
                 if reaction is None:
                     continue
-                follows, before = False, len(wanted)
+                follows = lacks = False
                 for ref in reaction.keys(item.message, get):
                     if not batch.holds(ref):
                         wanted[ref] = None
-                if follows and len(wanted) > before:
+                        lacks = True
+                if follows and lacks:
                     following.append(item)
             return wanted, following
 

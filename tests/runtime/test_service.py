@@ -1,6 +1,8 @@
 """A service over a real server: effects happen once, in one transaction, and survive what crashes."""
 
 import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -10,14 +12,16 @@ from contracts import codec, topology
 from contracts.errors import Problem
 from contracts.requests import Actor, Done, GetHealth, HealthView, ListDeadLetters, OfferImage
 from harness.nats import NatsServer
-from harness.toy import NOTED, Toy, heard, outsider, registered, say, settings
+from harness.toy import NOTED, Noted, Toy, heard, outsider, registered, say, settings
 from harness.wait import until
 from runtime.ids import new_id
 from runtime.lease import LeaseHeldError
+from runtime.processor import Processor
 from runtime.requests import Requests
-from runtime.service import service
-from runtime.store import Store
+from runtime.service import service, task
+from runtime.store import Outcome, Store
 from runtime.topology import TopologyError, apply
+from runtime.work import Batch, Get, Kind, Message, Reaction, Ref, Work
 
 ACTOR = Actor(tenant="t", name="n")
 
@@ -194,3 +198,52 @@ async def test_a_server_that_comes_back_finds_a_service_that_goes_on(nats_server
         assert len(offers) == 2
         await until(lambda: not running.health.reasons())
     assert toy.seen == [before.image, after.image]
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that names another one."""
+
+    target: str
+
+
+async def test_references_are_followed_for_every_message_of_a_batch_also_when_they_share_the_first(
+    tmp_path: Path,
+) -> None:
+    aliases: Kind[Alias] = Kind("alias", Alias)
+    met: list[tuple[str, int]] = []
+
+    def keys(message: Message[OfferImage], get: Get) -> Iterable[Ref]:
+        yield aliases("shared")
+        alias = get(aliases, "shared")
+        if alias is not None:
+            yield NOTED(f"{alias.target}/{message.body.member}")
+
+    def handle(message: Message[OfferImage], work: Work) -> Done:
+        alias = work.get(aliases, "shared")
+        assert alias is not None
+        noted = work.get(NOTED, f"{alias.target}/{message.body.member}")
+        met.append((message.body.member, noted.times if noted else 0))
+        return Done()
+
+    async with Store.open(tmp_path / "s.sqlite") as store:
+        seed = Batch(new_id)
+        seed.changed["alias", "shared"] = Alias(target="image")
+        seed.changed["noted", "image/b"] = Noted(name="b", times=7)
+        await store.commit(seed, Outcome())
+        processor = Processor(store, {OfferImage: Reaction(keys, handle)})
+        asked = [
+            processor.ask(
+                Message(
+                    new_id(),
+                    "request",
+                    datetime.now(UTC),
+                    "",
+                    OfferImage(actor=ACTOR, id="i", image="x", member=member),
+                )
+            )
+            for member in "abc"
+        ]
+        waiting = asyncio.gather(*asked)
+        async with task(processor.run(), "processor"):
+            await waiting
+    assert met == [("a", 0), ("b", 7), ("c", 0)]

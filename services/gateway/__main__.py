@@ -1,0 +1,42 @@
+"""The gateway as a process: ``python -m gateway``, settings from ``IMPRINT_*``."""
+
+import asyncio
+import signal
+import sys
+
+import structlog
+import uvloop
+
+from gateway.server import gateway
+from gateway.settings import GatewaySettings
+from runtime import logs
+from runtime.settings import SettingsError, load
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with gateway(settings):
+        await stop.wait()
+
+
+def main() -> None:
+    """Read the settings and serve; one line and exit code 1 where that is impossible."""
+    try:
+        settings = load(GatewaySettings)
+    except SettingsError as error:
+        sys.exit(str(error))
+    logs.configure(settings, {"service": "gateway"})
+    log = structlog.get_logger()
+    try:
+        uvloop.run(serve(settings))
+    except OSError as error:
+        log.critical("cannot_start", error=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
