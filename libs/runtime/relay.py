@@ -1,5 +1,8 @@
 """The relay: says what was committed, in order and pipelined, until the stream has acknowledged it.
 
+Under load rows go as atomic batches: with ``sync_interval: always`` the server syncs once for a batch and not for each
+message, which is most of what a message costs there (control-plane.md 1).
+
 Rows come in memory after each commit; the outbox table is read at start and after a loss of the connection only.
 Publishing goes over one reply inbox with the client's public calls; `publish_async` of the library never resolves its
 futures after a server crash (P10), and one awaited publish at a time costs several times the CPU.
@@ -16,12 +19,17 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from contracts import codec
+from contracts import codec, topology
+from runtime.ids import new_id
 from runtime.store import DeadLetter, Row, Store, from_epoch
 from runtime.work import Batch
 
+SINGLY = 32
+"""Below so many waiting rows of a stream they go one by one; from there as one atomic batch."""
+LARGEST = 512
+"""Rows of the largest batch (the server takes 1000)."""
 WINDOW = 1024
-"""Rows under way at once."""
+"""Rows under way at which no more are sent."""
 IN_MEMORY = 16 * 1024
 """Rows that wait in memory; what exceeds them, as when the server is away for long, waits in the table alone."""
 SILENCE = 2.0
@@ -42,6 +50,8 @@ class Relay:
         self._queue: deque[Row] = deque()
         self._under_way: dict[int, Row] = {}
         self._acknowledged: set[int] = set()
+        self._batches: dict[str, list[Row]] = {}
+        self._last_batch = 0
         self._order: deque[int] = deque()
         self._mark = 0
         """Every row up to here is acknowledged."""
@@ -105,10 +115,7 @@ class Relay:
                 self._queue.extend(rows)
                 self._taken = rows[-1].n if rows else self._newest
             while self._sendable:
-                row = self._queue.popleft()
-                self._under_way[row.n] = row
-                self._order.append(row.n)
-                await self._send(row)
+                await self._send_some()
             self._wake.clear()
             if self._sendable:
                 continue
@@ -119,9 +126,41 @@ class Relay:
 
     @property
     def _sendable(self) -> bool:
-        return bool(self._queue) and len(self._under_way) < WINDOW and self._client.is_connected
+        """Few rows go at once; while many are under way, the next ones wait until they are worth a batch."""
+        if not self._queue or not self._client.is_connected:
+            return False
+        under_way = len(self._under_way)
+        return under_way < SINGLY or (len(self._queue) >= SINGLY and under_way < WINDOW)
+
+    async def _send_some(self) -> None:
+        by_stream: dict[str, list[Row]] = {}
+        for _ in range(min(len(self._queue), LARGEST)):
+            row = self._queue.popleft()
+            self._under_way[row.n] = row
+            self._order.append(row.n)
+            by_stream.setdefault(topology.STREAM_OF[codec.TYPES[row.kind]], []).append(row)
+        for rows in by_stream.values():
+            if len(rows) >= SINGLY:
+                await self._send_batch(rows)
+            else:
+                for row in rows:
+                    await self._send(row)
+
+    async def _send_batch(self, rows: list[Row]) -> None:
+        """Say ``rows`` of one stream as one atomic batch: one sync for all (ADR-50 of the server's project)."""
+        self._last_batch += 1
+        token = f"b{self._last_batch}"
+        self._batches[token] = rows
+        id = new_id()
+        for sequence, row in enumerate(rows[:-1], 1):
+            await self._publish(row, "", {"Nats-Batch-Id": id, "Nats-Batch-Sequence": str(sequence)})
+        commit = {"Nats-Batch-Id": id, "Nats-Batch-Sequence": str(len(rows)), "Nats-Batch-Commit": "1"}
+        await self._publish(rows[-1], f"{self._inbox}.{token}", commit)
 
     async def _send(self, row: Row) -> None:
+        await self._publish(row, f"{self._inbox}.{row.n}", {})
+
+    async def _publish(self, row: Row, reply: str, batch: dict[str, str]) -> None:
         headers = codec.headers(
             codec.TYPES[row.kind],
             id=row.id,
@@ -131,7 +170,7 @@ class Relay:
             cause=row.cause,
         )
         try:
-            await self._client.publish(row.subject, row.body, reply=f"{self._inbox}.{row.n}", headers=headers)
+            await self._client.publish(row.subject, row.body, reply=reply, headers={**headers, **batch})
         except NatsError as error:
             # Still under way: it is said again once the connection is back.
             log.warning("relay_publish_failed", error=repr(error), event=row.id)
@@ -144,30 +183,31 @@ class Relay:
         if not self._under_way or self.stuck_for < SILENCE or not self._client.is_connected:
             return
         log.warning("relay_repeats", rows=len(self._under_way), refused=self._refused)
+        self._batches.clear()  # singly from here: a batch with one row that is stored already is refused whole
         for row in list(self._under_way.values()):
             await self._send(row)
 
     async def _acknowledge(self, message: Msg) -> None:
-        n = int(message.subject.rpartition(".")[2])
-        row = self._under_way.get(n)
-        if row is None:
+        token = message.subject.rpartition(".")[2]
+        rows = self._batches.pop(token, None) if token.startswith("b") else self._single(int(token))
+        if not rows:
             return
         if message.headers and message.headers.get("Status") == "503":
-            self._refused = f"no stream takes {row.subject}"
+            self._refused = f"no stream takes {rows[0].subject}"
             return
-        answer = json.loads(message.data)
-        if error := answer.get("error"):
-            self._refused = f"{row.subject}: {error.get('description')} ({error.get('err_code')})"
+        if error := json.loads(message.data).get("error"):
+            self._refused = f"{rows[0].subject}: {error.get('description')} ({error.get('err_code')})"
+            if len(rows) > 1:
+                for row in rows:
+                    await self._send(row)
+                return
             if error.get("err_code") != TOO_LARGE:
                 return
-            log.error("event_unsendable", id=row.id, kind=row.kind, error=self._refused)
-            await self._store.note_sent(
-                self._mark,
-                [DeadLetter(row.id, row.subject, b"{}", row.body, "unsendable", self._refused, 1, row.at)],
-            )
-        del self._under_way[n]
-        self._acknowledged.add(n)
+            await self._give_up(rows[0])
         self._since = time.monotonic()
+        for row in rows:
+            if self._under_way.pop(row.n, None) is not None:
+                self._acknowledged.add(row.n)
         while self._order and self._order[0] in self._acknowledged:
             self._mark = self._order.popleft()
             self._acknowledged.remove(self._mark)
@@ -176,6 +216,16 @@ class Relay:
         elif not self._under_way:
             self._refused = ""
             self._idle.set()
+
+    def _single(self, n: int) -> list[Row]:
+        row = self._under_way.get(n)
+        return [] if row is None else [row]
+
+    async def _give_up(self, row: Row) -> None:
+        """Put on record what no stream will ever take."""
+        log.error("event_unsendable", id=row.id, kind=row.kind, error=self._refused)
+        dead = DeadLetter(row.id, row.subject, b"{}", row.body, "unsendable", self._refused, 1, row.at)
+        await self._store.note_sent(self._mark, [dead])
 
     async def flush(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds until all is acknowledged, and note the mark."""

@@ -60,6 +60,7 @@ def stream_config(stream: Stream, replicas: int = 1) -> StreamConfig:
         deny_delete=True,
         deny_purge=True,
         allow_direct=False,
+        allow_atomic=True,
     )
 
 
@@ -78,7 +79,7 @@ def durable_config(durable: Durable) -> ConsumerConfig:
 
 _STREAM_FIELDS = (
     "subjects", "retention", "storage", "discard", "max_age", "max_bytes", "max_msg_size", "duplicate_window",
-    "num_replicas", "deny_delete", "deny_purge",
+    "num_replicas", "deny_delete", "deny_purge", "allow_atomic",
 )  # fmt: skip
 _DURABLE_FIELDS = ("ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
 

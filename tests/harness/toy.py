@@ -84,9 +84,9 @@ class Toy:
         self.rung.append(message.body.image)
 
 
-def registered(name: str = "img", image: str | None = None) -> hub.ImageRegistered:
+def registered(name: str = "img", image: str | None = None, tenant: str = "t") -> hub.ImageRegistered:
     return hub.ImageRegistered(
-        image=image or new_id(), gallery="default", name=name, tenant="t", os_type="linux", revision=1
+        image=image or new_id(), gallery="default", name=name, tenant=tenant, os_type="linux", revision=1
     )
 
 
