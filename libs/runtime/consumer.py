@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from nats.aio.client import Client
@@ -24,7 +24,7 @@ from contracts.events import Event
 from contracts.topology import Durable
 from runtime.ids import new_id
 from runtime.processor import Item, Processor
-from runtime.store import DeadLetter
+from runtime.store import DeadLetter, from_epoch
 from runtime.topology import TopologyError, ensure_durable
 from runtime.work import Message
 
@@ -118,7 +118,7 @@ class Consumer:
 
     def _take(self, message: Msg) -> None:
         reply = message.reply
-        deliveries = int(reply.split(".")[-5]) if reply.count(".") == 8 else int(reply.split(".")[-7])
+        deliveries, at = _metadata(reply)
         self._pending[reply] = time.monotonic()
 
         def done(_: bytes | None) -> None:
@@ -131,12 +131,13 @@ class Consumer:
             delay = BACKOFF[min(deliveries, len(BACKOFF)) - 1]
             self._answer(reply, b'-NAK {"delay": %d}' % int(delay * 1e9))
 
-        self._processor.offer(self._item(message, deliveries, done, failed))
+        self._processor.offer(self._item(message, deliveries, at, done, failed))
 
     def _item(
         self,
         message: Msg,
         deliveries: int,
+        at: datetime,
         done: Callable[[bytes | None], None],
         failed: Callable[[BaseException], None],
     ) -> Item:
@@ -146,7 +147,6 @@ class Consumer:
         if not 0 < len(id) <= 128:
             # Another system that gives no id: the same words on the same subject are the same message.
             id = hashlib.sha256(message.subject.encode() + b"\0" + message.data).hexdigest()[:32]
-        at = codec.parse_time(headers) or datetime.now(UTC)
         saga = headers.get("correlation_id", "")[:64]
         kind = reason = ""
         body = None
@@ -237,6 +237,17 @@ class Consumer:
         for reply in list(self._pending):
             self._answer(reply, b"-NAK")
         await self._send_answers()
+
+
+def _metadata(reply: str) -> tuple[int, datetime]:
+    """How often a message was delivered, and when the server stored it, from its acknowledgement subject.
+
+    ``$JS.ACK.[<domain>.<account>.]<stream>.<durable>.<deliveries>.<stream seq>.<consumer seq>.<ns>.<pending>``. The
+    server's clock and not the speaker's: a pod whose clock is wrong must not move deadlines or tickets.
+    """
+    tokens = reply.split(".")
+    first = 4 if len(tokens) == 9 else 6
+    return int(tokens[first]), from_epoch(int(tokens[first + 3]) / 1e9)
 
 
 def _fits(kind: type[Event], subject: str) -> bool:

@@ -24,6 +24,8 @@ log = structlog.get_logger()
 NANOSECONDS = 1_000_000_000
 PATIENCE = 2.5
 """Heartbeats that may be missed before the consumer counts as gone."""
+ANSWER = 2.0
+"""Seconds in which the server must answer; a request that a crash swallowed is asked again after them."""
 LONGEST_PAUSE = 5.0
 """Seconds between two tries to make a consumer, at most."""
 
@@ -103,6 +105,9 @@ class Ordered:
         self._turn = asyncio.Lock()
         self._broken = asyncio.Event()
         self._guard: asyncio.Task[None] | None = None
+        self._closing = False
+        """Asked besides cancelling: Python 3.11's ``wait_for``, in the client, loses a cancellation that comes together
+        with the answer."""
 
     async def __aenter__(self) -> "Ordered":
         self._guard = asyncio.create_task(self._keep(), name=f"ordered-{self._stream}")
@@ -111,6 +116,7 @@ class Ordered:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing = True
         if self._guard is not None:
             self._guard.cancel()
             await asyncio.gather(self._guard, return_exceptions=True)
@@ -119,10 +125,10 @@ class Ordered:
     async def _keep(self) -> None:
         pause = self._heartbeat / 4
         said = ""
-        while True:
+        while not self._closing:
             try:
                 await self._open()
-            except (nats.errors.Error, RefusedError, TimeoutError, OSError) as error:
+            except (nats.errors.Error, RefusedError, msgspec.DecodeError, TimeoutError, OSError) as error:
                 reason = str(error) or repr(error)
                 if reason != said:
                     log.warning("stream_not_read", stream=self._stream, error=reason)
@@ -138,7 +144,7 @@ class Ordered:
         """Return when the consumer must be made again: a gap, silence, or a new connection."""
         loop = asyncio.get_running_loop()
         reconnects = self._client.stats["reconnects"]
-        while self._client.stats["reconnects"] == reconnects:
+        while not self._closing and self._client.stats["reconnects"] == reconnects:
             try:
                 async with asyncio.timeout(self._heartbeat / 2):
                     await self._broken.wait()
@@ -213,7 +219,7 @@ class Ordered:
         return position
 
     async def _ask(self, subject: str, body: dict[str, Any], kind: type[Any]) -> Any:
-        reply = await self._client.request(f"$JS.API.{subject}", msgspec.json.encode(body), timeout=5)
+        reply = await self._client.request(f"$JS.API.{subject}", msgspec.json.encode(body), timeout=ANSWER)
         return msgspec.json.decode(reply.data, type=kind)
 
     async def _take(self, message: Msg) -> None:

@@ -1,9 +1,13 @@
 """``python -m catalog``: the catalog as a process, set up by its environment (``IMPRINT_…``)."""
 
-from catalog.definition import definition
-from catalog.settings import CatalogSettings
-from runtime.service import run
-from runtime.settings import load
+from runtime.lean import leave_out
+
+leave_out("aiohttp", "rich", "uvicorn")  # before anything imports them
+
+from catalog.definition import definition  # noqa: E402
+from catalog.settings import CatalogSettings  # noqa: E402
+from runtime.service import run  # noqa: E402
+from runtime.settings import load  # noqa: E402
 
 
 def main() -> None:

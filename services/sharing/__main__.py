@@ -1,9 +1,13 @@
 """``python -m sharing``: sharing as a process, set up by its environment (``IMPRINT_…``)."""
 
-from runtime.service import run
-from runtime.settings import load
-from sharing.definition import definition
-from sharing.settings import SharingSettings
+from runtime.lean import leave_out
+
+leave_out("aiohttp", "rich", "uvicorn")  # before anything imports them
+
+from runtime.service import run  # noqa: E402
+from runtime.settings import load  # noqa: E402
+from sharing.definition import definition  # noqa: E402
+from sharing.settings import SharingSettings  # noqa: E402
 
 
 def main() -> None:

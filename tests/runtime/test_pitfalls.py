@@ -249,3 +249,15 @@ def test_the_stream_configuration_takes_nothing_by_default_that_would_let_a_pod_
         assert config.deny_purge
         assert not config.allow_direct
         assert not config.allow_rollup_hdrs
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "$JS.ACK.EVENTS.sharing.3.10.11.1700000000500000000.5",
+        "$JS.ACK._.ACCOUNT.EVENTS.sharing.3.10.11.1700000000500000000.5.random",
+        "$JS.ACK.hub.ACCOUNT.EVENTS.sharing.3.10.11.1700000000500000000.5",
+    ],
+)
+def test_deliveries_and_time_are_read_from_both_forms_of_the_acknowledgement_subject(reply: str) -> None:
+    assert consuming._metadata(reply) == (3, datetime.fromtimestamp(1_700_000_000.5, UTC))

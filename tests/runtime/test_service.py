@@ -247,3 +247,17 @@ async def test_references_are_followed_for_every_message_of_a_batch_also_when_th
         async with task(processor.run(), "processor"):
             await waiting
     assert met == [("a", 0), ("b", 7), ("c", 0)]
+
+
+async def test_the_time_of_a_message_is_the_servers_and_not_what_its_speaker_claims(
+    nats_url: str, tmp_path: Path
+) -> None:
+    event = registered()
+    async with outsider(nats_url) as client, service(Toy().definition(), settings(nats_url, tmp_path / "s")):
+        await client.jetstream().publish(
+            topology.subject(event), codec.encode(event), headers={"ce-time": "1999-01-01T00:00:00Z"}
+        )
+        (offer,) = await heard(client, "event.share.offered.*", 1)
+    said = codec.parse_time(offer.headers)
+    assert said is not None
+    assert abs((datetime.now(UTC) - said).total_seconds()) < 60

@@ -1,0 +1,1 @@
+"""The functional core of sharing: what an offer of an image may go through."""

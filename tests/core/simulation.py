@@ -1,0 +1,294 @@
+"""Both sagas, simulated: catalog and replicator as they are, pods as models, and a bus that does its worst.
+
+A history is decided by its seed alone: who says what when, what comes twice, late or in another order, which process
+dies before its commit or between commit and acknowledgement, which pod fails. Time is virtual; deadlines fire in it.
+Nothing is waited for, so a history takes milliseconds.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from catalog.documents import ALL_PODS, FLEET, JOB
+from catalog.domain import job as jobs
+from catalog.handlers import reactions as catalog_reactions
+from catalog.settings import CatalogSettings
+from contracts.events import SPEAKER_OF, Speaker
+from contracts.events.from_pods import PodReported
+from contracts.manifest import Source
+from contracts.requests import Accepted, Actor, Command, ImportVersion, PublishVersion, command_id
+from contracts.topology import HEARS, STREAM_OF
+from core import truth
+from core.driver import START, Driver
+from core.simulated_pod import INTERVAL, Say, SimulatedPod, Temper
+from core.truth import ENDED, Violation
+from replicator.domain.retry import Policy
+from replicator.handlers import Config
+from replicator.handlers import reactions as replicator_reactions
+from runtime.work import Emitted, Message
+
+PODS = 3
+HORIZON = 3600.0
+"""Virtual seconds by which every saga has ended."""
+STEPS = 20_000
+ACTOR = Actor(tenant="acme", name="ann")
+SETTINGS = CatalogSettings(data="", import_deadline=200.0, publish_deadline=300.0)
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How the bus and the processes behave: probabilities, and the longest delay of a message in seconds."""
+
+    duplicate: float = 0.1
+    drop: float = 0.05
+    crash_before_commit: float = 0.05
+    crash_before_ack: float = 0.05
+    delay: float = 4.0
+    temper: Temper = field(default_factory=Temper)
+
+
+CALM = Weather(duplicate=0, drop=0, crash_before_commit=0, crash_before_ack=0, delay=0.01)
+UNRULY = Weather(temper=Temper(repeat=0.2))
+"""Everything goes wrong on the way, nothing on the pods."""
+STORM = Weather(
+    temper=Temper(reject=0.25, refuse=0.05, corrupt=0.1, hang=0.05, slow=0.08, vanish=0.3, forge=0.15, repeat=0.2)
+)
+
+
+@dataclass(order=True)
+class Due:
+    """Something that happens at a virtual time. ``idle`` things do not keep a history going."""
+
+    time: float
+    order: int
+    act: Callable[[], None] = field(compare=False)
+    idle: bool = field(compare=False, default=False)
+
+
+class Simulation:
+    """One history. `run` plays it and raises `Violation` when it breaks a rule."""
+
+    def __init__(self, seed: int, weather: Weather, *, dedupe: bool = True) -> None:
+        self.seed = seed
+        self.weather = weather
+        self.rng = random.Random(seed)
+        self.time = 0.0
+        self.steps = 0
+        self._order = itertools.count()
+        self._agenda: list[Due] = []
+        self._busy = 0
+        self._ids = itertools.count(1)
+        policy = Policy(max_attempts=3, backoff=(5.0, 20.0))
+        config = Config(sign=lambda ticket: f"ticket of {ticket.pod}", policy=policy)
+        self.hub: dict[Speaker, Driver] = {
+            Speaker.CATALOG: Driver(catalog_reactions(SETTINGS), ids="c1", dedupe=dedupe),
+            Speaker.REPLICATOR: Driver(replicator_reactions(config), ids="e1", dedupe=dedupe),
+        }
+        self.catalog, self.replicator = self.hub[Speaker.CATALOG], self.hub[Speaker.REPLICATOR]
+        self.pods = {
+            f"pod-{number}": SimulatedPod(f"pod-{number}", weather.temper, self.rng) for number in range(1, PODS + 1)
+        }
+        self.commands: list[Command] = []
+        self.accepted: dict[str, Accepted] = {}
+        self._held: dict[str, list[Callable[[], None]]] = {name: [] for name in self.pods}
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def later(self, delay: float, act: Callable[[], None], *, idle: bool = False) -> None:
+        """Let ``act`` happen after ``delay`` seconds."""
+        self._busy += not idle
+        heapq.heappush(self._agenda, Due(self.time + delay, next(self._order), act, idle))
+
+    def run(self) -> "Simulation":
+        """Play the history to its end."""
+        for name in self.pods:
+            self._wake(name)
+        while not self._over():
+            self.steps += 1
+            if self.steps > STEPS or self.time > HORIZON:
+                raise Violation(f"a saga does not end: {list(self.catalog.all(JOB).values())}")
+            self._step()
+        truth.check_end(self.catalog, self.replicator, self.pods, commands=len(self.commands))
+        return self
+
+    def outcome(self) -> tuple[Any, ...]:
+        """The end state without what may differ between orders: ids, times, revisions."""
+        return truth.outcome(self.catalog, self.replicator, self.pods)
+
+    def _step(self) -> None:
+        reminder = min(
+            (
+                ((one.due - START) / timedelta(seconds=1), str(speaker), name)
+                for speaker, driver in self.hub.items()
+                for name, one in driver.reminders.items()
+                if one.due is not None
+            ),
+            default=None,
+        )
+        if reminder is not None and (not self._agenda or reminder[0] <= self._agenda[0].time):
+            self._at(max(reminder[0], self.time))
+            self._remind(Speaker(reminder[1]), reminder[2])
+            return
+        due = heapq.heappop(self._agenda)
+        self._at(due.time)
+        self._busy -= not due.idle
+        due.act()
+
+    def _at(self, time: float) -> None:
+        self.time = time
+        for driver in self.hub.values():
+            driver.now = START + timedelta(seconds=time)
+
+    def _over(self) -> bool:
+        """Whether the user has what he waited for, and nothing is on its way any more."""
+        if self._busy or any(self._held.values()) or any(not pod.online for pod in self.pods.values()):
+            return False
+        if any(name.startswith("retry:") for name in self.replicator.reminders):
+            return False
+        return bool(self.commands) and not self._user_waits()
+
+    # --- the hub ------------------------------------------------------------------------------------------------------
+
+    def _remind(self, speaker: Speaker, name: str) -> None:
+        driver = self.hub[speaker]
+        reminder = driver.reminders[name]
+        message = driver.message(reminder.body, "self", saga=reminder.saga)
+        if self._chance(self.weather.crash_before_commit):
+            driver.deliver(message, crash=True)  # the row is still there: it comes again
+            return
+        del driver.reminders[name]
+        self._said(driver.deliver(message))
+
+    def _deliver(self, to: Speaker, message: Message[Any]) -> None:
+        driver = self.hub[to]
+        if self._chance(self.weather.crash_before_commit):
+            driver.deliver(message, crash=True)
+            self._redeliver(to, message)
+            return
+        self._said(driver.deliver(message))
+        if isinstance(driver.reply, Accepted):
+            self.accepted.setdefault(message.id, driver.reply)
+        elif driver.reply is not None:
+            raise Violation(f"a command was refused: {driver.reply}")
+        if self._chance(self.weather.crash_before_ack):
+            self._redeliver(to, message)
+        if to is Speaker.CATALOG:
+            self._user()
+
+    def _redeliver(self, to: Speaker, message: Message[Any]) -> None:
+        self.later(self.rng.uniform(0.1, 30), lambda: self._deliver(to, message))
+
+    def _said(self, said: list[Emitted]) -> None:
+        for one in said:
+            truth.check_word(one.event, self.pods)
+            kind = type(one.event)
+            message = Message(one.id, str(SPEAKER_OF[kind]), one.at, one.saga, one.event)
+            if STREAM_OF[kind] == "TO_PODS":
+                self._send(lambda m=message: self._to_pod(m))  # type: ignore[misc]
+            else:
+                self._to_hub(message)
+
+    def _to_hub(self, message: Message[Any]) -> None:
+        for to in self.hub:
+            if type(message.body) in HEARS[to]:
+                self._send(lambda to=to: self._deliver(to, message))  # type: ignore[misc]
+
+    def _send(self, act: Callable[[], None]) -> None:
+        """Across the bus: late, twice, or only when it is delivered again."""
+        delay = self.rng.uniform(0, self.weather.delay)
+        if self._chance(self.weather.drop):
+            delay += 30
+        self.later(delay, act)
+        if self._chance(self.weather.duplicate):
+            self.later(delay + self.rng.uniform(0, 2 * self.weather.delay), act)
+
+    # --- pods ---------------------------------------------------------------------------------------------------------
+
+    def _wake(self, name: str) -> None:
+        pod = self.pods[name]
+        self._report(name, Say(0, pod.announced()), "")
+        self.later(self.rng.uniform(1, INTERVAL), lambda: self._beat(name), idle=True)
+        if self._chance(pod.temper.vanish):
+            self.later(self.rng.uniform(1, 120), lambda: self._leave(name))
+
+    def _beat(self, name: str) -> None:
+        if self.pods[name].online:
+            self._report(name, Say(0, self.pods[name].reported()), "")
+        self.later(INTERVAL, lambda: self._beat(name), idle=True)
+
+    def _leave(self, name: str) -> None:
+        self.pods[name].online = False
+        self.later(self.rng.choice((5, 60, 200, 600)), lambda: self._return(name))
+
+    def _return(self, name: str) -> None:
+        pod = self.pods[name]
+        pod.online = True
+        if self._chance(0.5):
+            resumed = pod.restart()
+            self._report(name, Say(0, pod.announced()), "")
+            for say in resumed:
+                self._plan(name, say, "")
+        held, self._held[name] = self._held[name], []
+        for act in held:
+            self._send(act)
+
+    def _to_pod(self, message: Message[Any]) -> None:
+        name = message.body.pod
+        if not self.pods[name].online:
+            self._held[name].append(lambda: self._to_pod(message))
+            return
+        for say in self.pods[name].hear(message.body):
+            self._plan(name, say, message.saga)
+
+    def _plan(self, name: str, say: Say, saga: str) -> None:
+        self.later(say.delay, lambda: self._report(name, say, saga))
+
+    def _report(self, name: str, say: Say, saga: str) -> None:
+        body = self.pods[name].says(say)
+        if body is None:
+            return
+        at = START + timedelta(seconds=self.time)
+        message = Message(f"{next(self._ids):030x}ff", f"pod:{name}", at, saga, body)
+        if self.pods[name].online:
+            self._to_hub(message)
+        elif not isinstance(body, PodReported):
+            self._held[name].append(lambda: self._to_hub(message))
+
+    # --- the user -----------------------------------------------------------------------------------------------------
+
+    def _user(self) -> None:
+        """Import once all pods are known, publish what was imported, publish again what did not arrive everywhere."""
+        if not self.commands:
+            fleet = self.catalog.get(FLEET, ALL_PODS)
+            if fleet is not None and fleet.pods == PODS:
+                source = Source(pod="pod-1", name="golden")
+                self._ask(ImportVersion(actor=ACTOR, id=self._key(), image="default/win", create=True, source=source))
+            return
+        if self._user_waits():
+            return
+        last = self.accepted[self.commands[-1].id]
+        job = self.catalog.get(JOB, last.job)
+        again = isinstance(self.commands[-1], PublishVersion)
+        if len(self.commands) >= 4 or (isinstance(job, jobs.Success) if again else not isinstance(job, jobs.Success)):
+            return
+        self._ask(PublishVersion(actor=ACTOR, id=self._key(), image="default/win", number=last.number, again=again))
+
+    def _key(self) -> str:
+        return command_id(ACTOR, f"{self.seed}/{len(self.commands)}")
+
+    def _ask(self, command: Command) -> None:
+        """Send a command; a client that gets no answer sends it again under the same id."""
+        self.commands.append(command)
+        message = self.catalog.message(command, "request", id=command.id)
+        self._send(lambda: self._deliver(Speaker.CATALOG, message))
+
+    def _user_waits(self) -> bool:
+        accepted = self.accepted.get(self.commands[-1].id)
+        return accepted is None or not isinstance(self.catalog.get(JOB, accepted.job), ENDED)
+
+    def _chance(self, probability: float) -> bool:
+        return probability > 0 and self.rng.random() < probability

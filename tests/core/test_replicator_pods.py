@@ -1,0 +1,196 @@
+"""Pods: how they come, go silent and return, and how their inventories are taken over."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from contracts.events.from_pods import Datastore, InventoryReported, LibraryItem, Vm
+from contracts.events.hub import PodConnected, PodEnrolled
+from contracts.events.to_pods import CopyRequested, InventoryRequested
+from core.driver import START
+from core.replicating import House, announcement, finalised, heartbeat, kinds, transferred
+from replicator.documents import INVENTORY, POD
+from replicator.domain.inventory import PAGES
+from replicator.domain.pod import Announced, Connected, Draining, Offline, Pod, Removed, Silence, decide, evolve
+
+POD_2 = evolve(None, Announced("pod-2", announcement(), START))
+LATER = START + timedelta(seconds=5)
+MUCH_LATER = START + timedelta(seconds=100)
+
+
+def known(house: House, name: str = "pod-2") -> Pod:
+    found = house.get(POD, name)
+    assert found is not None
+    return found
+
+
+def become(kind: type[Connected | Offline | Draining | Removed]) -> Pod:
+    return kind(**msgspec.structs.asdict(POD_2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "after_same_boot", "after_new_boot", "after_report", "after_silence"),
+    [
+        (Connected, "CONNECTED", "CONNECTED", "CONNECTED", "OFFLINE"),
+        (Offline, "CONNECTED", "CONNECTED", "CONNECTED", "OFFLINE"),
+        (Draining, "DRAINING", "DRAINING", "DRAINING", "DRAINING"),
+        (Removed, "REMOVED", "REMOVED", "REMOVED", "REMOVED"),
+    ],
+)
+def test_every_state_answers_every_word(
+    kind: type[Connected], after_same_boot: str, after_new_boot: str, after_report: str, after_silence: str
+) -> None:
+    answers = []
+    for words, at in (
+        (announcement(), LATER), (announcement("boot-2"), LATER), (heartbeat(), LATER), (Silence(), MUCH_LATER),
+    ):  # fmt: skip
+        pod = become(kind)
+        for fact in decide(pod, "pod-2", words, at):
+            pod = evolve(pod, fact)
+        assert msgspec.json.decode(msgspec.json.encode(pod), type=Pod) == pod
+        answers.append(pod.__struct_config__.tag)
+    assert answers == [after_same_boot, after_new_boot, after_report, after_silence]
+
+
+@pytest.mark.parametrize("words", [heartbeat(), Silence()])
+def test_a_pod_that_never_announced_itself_is_not_known(words: object) -> None:
+    assert decide(None, "pod-2", words, START) == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("words", [announcement("boot-0"), heartbeat("boot-0")])
+def test_what_is_older_than_the_last_word_changes_nothing(words: object) -> None:
+    assert decide(become(Connected), "pod-2", words, START - timedelta(seconds=1)) == ()  # type: ignore[arg-type]
+
+
+def test_the_first_announcement_enrols_and_connects() -> None:
+    house = House()
+    assert house.pod("pod-2", announcement()) == [
+        PodEnrolled(pod="pod-2", hypervisor="directory", revision=1), PodConnected(pod="pod-2", revision=2),
+    ]  # fmt: skip
+    assert {said.saga for said in house.emitted} == {""}
+
+
+def test_a_new_start_is_said_a_repeated_announcement_is_not() -> None:
+    house = House("pod-2")
+    assert house.pod("pod-2", announcement()) == []
+    assert kinds(house.pod("pod-2", announcement("boot-2"))) == ["pod.connected"]
+
+
+def test_a_pod_is_offline_after_three_intervals_of_silence() -> None:
+    house = House("pod-2")
+    house.pass_time(25)
+    house.pod("pod-2", heartbeat())
+    assert house.pass_time(29) == []
+    assert kinds(house.events(house.pass_time(1))) == ["pod.disconnected"]
+    assert house.pass_time(600) == []
+    assert kinds(house.pod("pod-2", heartbeat())) == ["pod.connected"]
+    assert kinds(house.events(house.pass_time(30))) == ["pod.disconnected"]
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(1e9, 75.0), (-5.0, 0.2), (0.1, 0.3)])
+def test_silence_is_bounded_whatever_interval_a_pod_names(interval: float, seconds: float) -> None:
+    house = House()
+    house.pod("pod-2", announcement(interval=interval))
+    assert house.pass_time(seconds * 0.9) == []
+    assert kinds(house.events(house.pass_time(seconds * 0.1))) == ["pod.disconnected"]
+
+
+def test_a_heartbeat_updates_what_is_known() -> None:
+    house = House("pod-2")
+    house.pass_time(10)
+    stores = (Datastore(name="fast", capacity=100, free=50),)
+    house.pod("pod-2", heartbeat(datastores=stores, dead_letters=3))
+    pod = known(house)
+    assert (pod.datastores, pod.dead_letters, pod.last_seen) == (stores, 3, house.now)
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("http://10.0.0.7:9000", True),
+        ("https://pod-2.example.org", True),
+        ("http://[::1]:9000", True),
+        ("file:///etc/passwd", False),
+        ("http://user:secret@host:1", False),
+        ("http://host:1/path", False),
+        ("http://host:1\r\nX: y", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_is_no_base_url_is_offered_to_nobody(address: str, kept: bool) -> None:
+    house = House("pod-2")
+    house.pod("pod-1", announcement(address=address))
+    asked = [one for one in house.publish() if isinstance(one, CopyRequested) and one.pod == "pod-2"]
+    assert [holder.address for holder in asked[0].holders] == ([address] if kept else [])
+
+
+@pytest.mark.parametrize("words", [announcement(), announcement("boot-2")])
+def test_a_connector_that_starts_is_asked_again_for_what_is_under_way(words: object) -> None:
+    house = House("pod-1", "pod-2")
+    house.publish()
+    house.pod("pod-2", transferred("pod-2"))
+    said = house.pod("pod-2", words)
+    assert [(one.pod, one.attempt) for one in said if isinstance(one, CopyRequested)] == [("pod-2", 1)]
+    assert "copy.started" not in kinds(said)
+    house.pod("pod-2", finalised("pod-2"))
+    assert not [one for one in house.pod("pod-2", words) if isinstance(one, CopyRequested)]
+
+
+def page(root: str, number: int = 0, pages: int = 1, vms: int = 1, items: int = 1) -> InventoryReported:
+    return InventoryReported(
+        root=root, page=number, pages=pages,
+        vms=tuple(Vm(name=f"{root}-{number}-{n}", os_type="linux", power="off", locked=False, disks=())
+                  for n in range(vms)),
+        items=tuple(LibraryItem(version=f"{root}-{number}-{n}", datastore="store", digest="a" * 64, size=2**70)
+                    for n in range(items)),
+    )  # fmt: skip
+
+
+def test_an_unknown_inventory_is_asked_for_until_it_came() -> None:
+    house = House("pod-2")
+    for _ in range(2):
+        house.pass_time(10)
+        assert house.pod("pod-2", heartbeat(root="r1")) == [InventoryRequested(pod="pod-2", root="r1")]
+    house.pod("pod-2", page("r1"))
+    house.pass_time(10)
+    assert house.pod("pod-2", heartbeat(root="r1")) == []
+    assert (known(house).root, known(house).generation) == ("r1", 1)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_inventory_counts_once_all_its_pages_are_in(first: int) -> None:
+    house = House("pod-2")
+    for number in (first + 2, first, first):
+        house.pod("pod-2", page("r1", number, 3))
+        assert known(house).root is None
+    house.pod("pod-2", page("r1", first + 1, 3))
+    assert (known(house).root, house.get(INVENTORY, "pod-2")) == ("r1", None)
+
+
+def test_a_newer_inventory_takes_the_place_of_an_unfinished_one() -> None:
+    house = House("pod-2")
+    house.pod("pod-2", page("r1", 0, 2))
+    house.pass_time(1)
+    house.pod("pod-2", page("r2", 0, 2))
+    late = house.message(page("r1", 1, 2), "pod:pod-2", at=START)
+    house.deliver(late)
+    house.pod("pod-2", page("r2", 1, 2))
+    assert (known(house).root, known(house).generation) == ("r2", 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [page("r1", pages=0), page("r1", 5, 2), page("r1", -1, 2), page("r1", pages=PAGES + 1), page("r" * 129), page("")],
+)
+def test_an_impossible_page_is_not_kept(words: InventoryReported) -> None:
+    house = House("pod-2")
+    assert house.pod("pod-2", words) == []
+    assert house.writes == []
+    assert house.get(INVENTORY, "pod-2") is None
+
+
+def test_an_unknown_pods_inventory_is_not_kept() -> None:
+    house = House()
+    assert house.pod("pod-9", page("r1")) == []
+    assert house.writes == []

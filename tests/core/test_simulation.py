@@ -1,0 +1,144 @@
+"""Both sagas in many histories; and proof that the simulation finds what is broken."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed
+from core.simulation import CALM, STORM, UNRULY, Simulation, Weather
+from core.truth import Violation
+from replicator import copies, handlers, moves
+from replicator.domain import verdict
+from replicator.domain.copy import Withdrawn
+from replicator.domain.copy import evolve as real_evolve
+from replicator.domain.verdict import judge as real_judge
+
+BLOCK = 25
+"""Histories in one test: enough to keep pytest's own time small."""
+
+
+def play(seed: int, weather: Weather, *, dedupe: bool = True) -> Simulation:
+    """Play one history; what goes wrong in it names its seed."""
+    try:
+        return Simulation(seed, weather, dedupe=dedupe).run()
+    except Exception as error:
+        error.add_note(f"seed {seed} in {weather}")
+        raise
+
+
+def blocks(count: int, first: int = 0) -> Any:
+    return pytest.mark.parametrize("start", range(first, first + count, BLOCK))
+
+
+@blocks(200)
+def test_in_any_weather_every_saga_ends_and_the_hub_believes_what_is_so(start: int) -> None:
+    for seed in range(start, start + BLOCK):
+        play(seed, STORM)
+
+
+@blocks(100)
+def test_without_failing_pods_the_end_is_the_same_in_every_order(start: int) -> None:
+    expected = Simulation(0, CALM).run().outcome()
+    assert [state for _, state, _ in expected[2]] == ["Available"] * 3
+    for seed in range(start, start + BLOCK):
+        assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
+
+
+@pytest.mark.slow
+@blocks(5_000, first=10_000)
+def test_in_very_many_histories_too(start: int) -> None:
+    expected = Simulation(0, CALM).run().outcome()
+    for seed in range(start, start + BLOCK):
+        play(seed, STORM)
+        assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
+
+
+def test_a_seed_plays_the_same_history_each_time() -> None:
+    first, second = (Simulation(7, STORM).run() for _ in range(2))
+    assert (first.steps, first.outcome()) == (second.steps, second.outcome())
+    assert [one.event for one in first.replicator.emitted] == [one.event for one in second.replicator.emitted]
+
+
+def test_the_storm_meets_everything_that_it_is_meant_to_test() -> None:
+    met: set[str] = set()
+    for seed in range(60):
+        failed: set[tuple[str, int]] = set()
+        for said in play(seed, STORM).replicator.emitted:
+            event = said.event
+            met.add(event.words())
+            if isinstance(event, CopyFailed):
+                failed.add((event.copy, event.attempt))
+            if isinstance(event, CopyFailed | CopyDelayed):
+                met.add(event.failure.code)
+            if isinstance(event, CopyAvailable) and (event.copy, event.attempt) in failed:
+                met.add("healed")
+    assert met >= {
+        "copy.delayed", "copy.withdrawn", "copy.failed", "copy.available", "pod.disconnected", "inventory.requested",
+        "pod_offline", "deadline_exceeded", "digest_mismatch", "io_error", "healed",
+    }  # fmt: skip
+
+
+def found(weather: Weather, *, dedupe: bool = True, tries: int = 400) -> str:
+    """The first violation in ``tries`` histories, empty when there is none."""
+    for seed in range(tries):
+        try:
+            Simulation(seed, weather, dedupe=dedupe).run()
+        except Violation as violation:
+            return str(violation)
+    return ""
+
+
+def test_without_deduplication_a_repeated_command_is_found_out() -> None:
+    assert "command" in found(UNRULY, dedupe=False)
+
+
+def _no_digest_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verdict, "_wrong", lambda *_: "")
+
+
+def _no_memory_of_withdrawals(patch: pytest.MonkeyPatch) -> None:
+    def evolve(copy: Any, fact: Any, at: Any) -> Any:
+        return copy if isinstance(fact, Withdrawn) else real_evolve(copy, fact, at)
+
+    patch.setattr(moves, "evolve", evolve)
+
+
+def _any_pod_is_believed(patch: pytest.MonkeyPatch) -> None:
+    def as_owner(message: Any) -> Any:
+        return dataclasses.replace(message, speaker=f"pod:{message.body.copy.split('_')[1]}")
+
+    kind = next(kind for kind in handlers._TABLE if kind.__name__ == "CopyFinalised")
+    patch.setitem(
+        handlers._TABLE,
+        kind,
+        (
+            lambda message, get: copies.report_keys(as_owner(message), get),
+            lambda message, work, config: copies.report(as_owner(message), work, config),
+        ),
+    )
+
+
+def _any_attempt_is_believed(patch: pytest.MonkeyPatch) -> None:
+    def judge(copy: Any, report: Any, *rest: Any) -> Any:
+        return real_judge(copy, msgspec.structs.replace(report, attempt=copy.attempt), *rest)
+
+    patch.setattr(copies, "judge", judge)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "says"),
+    [
+        (_no_digest_check, "its connector did not say so"),
+        (_no_memory_of_withdrawals, "does not hold it"),
+        (_any_pod_is_believed, "its connector did not say so"),
+        (_any_attempt_is_believed, "its connector did not say so"),
+    ],
+)
+def test_a_missing_defence_is_found_out(
+    breakage: Callable[[pytest.MonkeyPatch], None], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breakage(monkeypatch)
+    assert says in found(STORM)
