@@ -158,6 +158,7 @@ def broker(settings: Settings, name: str, responder: Responder) -> "NatsBroker":
     """
     from faststream import BaseMiddleware
     from faststream.nats import NatsBroker
+    from faststream.security import SASLPlaintext
 
     class Problems(BaseMiddleware):
         """A handler that raises still answers: without a reply the asker would only see a timeout."""
@@ -175,6 +176,9 @@ def broker(settings: Settings, name: str, responder: Responder) -> "NatsBroker":
         return message.body
 
     connect_options = options(settings, f"{name}-requests")
+    if settings.nats_user:
+        login = SASLPlaintext(connect_options.pop("user"), connect_options.pop("password"))
+        connect_options["security"] = login
     found = NatsBroker(
         **connect_options,
         graceful_timeout=10.0,

@@ -1,0 +1,50 @@
+"""The `imprint` command. Groups are imported when they are used, so that ``--help`` is quick."""
+
+from importlib import import_module
+
+import click
+
+from imprint.exits import MEANINGS
+from imprint.options import shared
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("imprint.up", "Run everything on this machine: server, services and pods."),
+    "demo": ("imprint.demo", "See an import and two publishes on real disks, from nothing."),
+    "image": ("imprint.image", "Import, publish, list and show images and their versions."),
+    "pod": ("imprint.pod", "List pods, their VMs and their content libraries."),
+    "job": ("imprint.job", "List, show and watch jobs."),
+    "events": ("imprint.events", "Follow what happens, as it happens."),
+    "admin": ("imprint.admin", "Look after an installation: streams, dead letters, keys."),
+}
+"""Command -> module (which has it under the name ``command``) and its line in the help."""
+
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {int(code)}  {meaning}" for code, meaning in MEANINGS.items())
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is named."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="imprint", message="%(version)s")
+@shared
+def main() -> None:
+    """Import a VM image once, publish it to every pod: versioned, verified, and known to be available only where a
+    pod's own connector has said so."""
+
+
+if __name__ == "__main__":
+    main(prog_name="imprint")

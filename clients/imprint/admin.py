@@ -1,0 +1,164 @@
+"""``imprint admin``: what whoever runs an installation needs; speaks with NATS, not with the HTTP API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from imprint.exits import CommandFailure, Exit, UnreachableError
+from imprint.options import DATA, current, shared
+from imprint.output import print_json, show, when
+
+if TYPE_CHECKING:
+    from contracts.views import DeadLetterView, PodView
+    from runtime.settings import Settings
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+CONNECT = 10.0
+"""Seconds in which the NATS server must answer."""
+SERVICES = ("catalog", "replicator", "sharing")
+
+
+@click.group(name="admin")
+@shared
+def command() -> None:
+    """Look after an installation: its streams, its dead letters, its keys."""
+
+
+def nats_options(command: F) -> F:
+    """Adds the options that say where NATS is; ``--data`` means the one that `imprint up` runs."""
+    for option in (
+        click.option("--nats-password-file", envvar="IMPRINT_NATS_PASSWORD_FILE", default="", metavar="FILE"),
+        click.option("--nats-user", envvar="IMPRINT_NATS_USER", default="", metavar="USER"),
+        click.option("--nats", "nats_url", envvar="IMPRINT_NATS_URL", metavar="URL", help="Another NATS server."),
+        click.option(
+            "--data", type=click.Path(file_okay=False, path_type=Path), default=DATA, show_default=True,
+            help="The folder of an installation of this machine.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _settings(data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> "Settings":
+    from imprint.local.keys import nats_settings
+    from runtime.settings import Settings
+
+    if nats_url:
+        return Settings(data=str(data), nats_url=nats_url, nats_user=nats_user, nats_password_file=nats_password_file)
+    try:
+        return nats_settings(data)
+    except FileNotFoundError:
+        error = UnreachableError(f"Nothing was ever started in {data}.", "Name the server: --nats URL, or --data DIR.")
+        raise CommandFailure.of(error) from None
+
+
+def _connected(act: Awaitable[T], settings: "Settings") -> T:
+    """Run ``act``, which must be done in time: the connection itself would wait for ever."""
+
+    from runtime import logs
+
+    logs.configure(msgspec.structs.replace(settings, log_level="critical"), {})
+
+    async def session() -> T:
+        async with asyncio.timeout(CONNECT):
+            return await act
+
+    try:
+        return asyncio.run(session())
+    except TimeoutError:
+        error = UnreachableError(f"{settings.nats_url} does not answer.", "Is the NATS server running?")
+        raise CommandFailure.of(error) from None
+
+
+@command.group()
+@shared
+def topology() -> None:
+    """The streams and durables that the services speak over."""
+
+
+@topology.command()
+@click.option("--dry-run", is_flag=True, help="Only say what differs.")
+@nats_options
+@shared
+def apply(dry_run: bool, data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
+    """Bring the server to the table in contracts.topology, showing the differences first."""
+    from runtime import topology as streams
+    from runtime.connection import connect
+
+    settings = _settings(data, nats_url, nats_user, nats_password_file)
+
+    async def act() -> list[str]:
+        async with connect(settings, "admin") as client:
+            return await streams.apply(client, dry_run=dry_run)
+
+    lines = _connected(act(), settings)
+    if current().json:
+        print_json({"applied": not dry_run, "differences": lines})
+        return
+    for line in lines:
+        click.echo(line)
+    click.echo("Nothing differs." if not lines else "Not applied (--dry-run)." if dry_run else "Applied.")
+
+
+@command.command()
+@nats_options
+@shared
+def dead(data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
+    """The messages that services could not handle; pods with some are listed by their count."""
+    from contracts.errors import Problem
+    from contracts.requests import Actor, ListDeadLetters, ListPods
+    from runtime.requests import Requests
+
+    settings = _settings(data, nats_url, nats_user, nats_password_file)
+    actor = Actor(tenant="default", name="admin")
+
+    async def act() -> "tuple[list[tuple[str, DeadLetterView]], list[PodView]]":
+        async with Requests.connect(settings, "admin") as requests:
+            letters = []
+            for service in SERVICES:
+                reply = await requests.ask(ListDeadLetters(actor=actor), service=service)
+                letters += [(service, letter) for letter in _items(reply, service)]
+            pods = await requests.ask(ListPods(actor=actor, limit=500))
+            return letters, [pod for pod in _items(pods, "replicator") if pod.dead_letters]
+
+    def _items(reply: Any, service: str) -> tuple[Any, ...]:
+        if isinstance(reply, Problem):
+            error = UnreachableError(f"{service}: {reply.detail}", reply.hint)
+            raise CommandFailure.of(error)
+        return tuple(reply.items)
+
+    letters, pods = _connected(act(), settings)
+    value = {
+        "services": [{"service": service, "letter": letter} for service, letter in letters],
+        "pods": {pod.name: pod.dead_letters for pod in pods},
+    }
+    rows = [
+        (service, letter.kind, letter.subject, letter.deliveries, when(letter.at), letter.reason)
+        for service, letter in letters
+    ] + [(pod.name, "", "", "", when(pod.last_seen), f"{pod.dead_letters} held back on the pod") for pod in pods]
+    show(value, ("WHO", "KIND", "SUBJECT", "DELIVERIES", "AT", "REASON"), rows, empty="There are none.")
+
+
+@command.command(name="keys")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--pods", type=click.Path(file_okay=False, path_type=Path), help="Put what connectors need here.")
+def keys_(folder: Path, pods: Path | None) -> None:
+    """Make the secrets of an installation in FOLDER, as far as they are missing.
+
+    ``nats-password``, and the key pair for copy tickets: ``ticket`` is for the replicator alone, ``ticket.pub`` for
+    connectors.
+    """
+    from imprint.local import keys
+    from runtime.tickets import KeyFileError
+
+    try:
+        keys.make(folder)
+        if pods is not None:
+            keys.share(folder, pods)
+    except (OSError, KeyFileError) as error:
+        raise CommandFailure(Exit.FAILED, "The keys could not be made", detail=str(error)) from None

@@ -1,0 +1,227 @@
+"""``imprint image``: import, publish, list, show and latest."""
+
+import click
+
+from contracts.requests import Accepted
+from contracts.views import JobView
+from imprint import watch
+from imprint.client import Client
+from imprint.exits import CommandFailure, Exit
+from imprint.options import current, run, shared
+from imprint.output import print_json, print_table, show, size, when
+
+
+@click.group(name="image")
+@shared
+def command() -> None:
+    """Images and their versions. An IMAGE is named GALLERY/NAME, or by its id."""
+
+
+def image_and_number(text: str) -> tuple[str, str]:
+    """``gallery/name:1.0.0`` as image and number; the number may be left out and is empty then."""
+    image, _, number = text.partition(":")
+    if not image:
+        raise click.BadParameter("an image is named GALLERY/NAME, or by its id", param_hint="IMAGE")
+    return image, number
+
+
+async def finish(client: Client, accepted: Accepted, *, wait: bool, timeout: float | None) -> Accepted | JobView:
+    """With ``wait`` follow the job that was accepted to its end."""
+    if not wait:
+        return accepted
+    quiet = current().json
+    return await watch.wait(client, accepted.job, timeout=timeout, quiet=quiet)
+
+
+def report(result: Accepted | JobView) -> None:
+    """Print what was accepted, or how the job ended; the exit code follows from the latter."""
+    if current().json:
+        print_json(result)
+    elif isinstance(result, Accepted):
+        click.echo(f"version {result.number} accepted: job {result.job}")
+    else:
+        click.echo(f"{result.kind} of {result.gallery}/{result.name} {result.number}: {result.state}")
+    if isinstance(result, JobView):
+        watch.verdict(result)
+
+
+waiting = click.option("--wait", "-w", is_flag=True, help="Follow the job to its end; the exit code tells how it went.")
+patience = click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long.")
+
+
+@command.command(name="import")
+@click.argument("image", metavar="GALLERY/NAME")
+@click.option("--pod", required=True, help="The pod that has the source.")
+@click.option("--vm", help="A VM of the pod, with all its disks.")
+@click.option("--file", "file", help="A disk file in the pod's incoming folder.")
+@click.option("--number", help="Version number, such as 1.1.0 [default: the next].")
+@click.option(
+    "--mode", type=click.Choice(["clone", "convert"]), default="clone", show_default=True,
+    help="clone keeps the source VM; convert deletes it once the version is durable.",
+)  # fmt: skip
+@click.option("--file-type", type=click.Choice(["raw", "qcow2", "vhd"]), help="The format that the disks must have.")
+@click.option("--os-disk-only", is_flag=True, help="Leave the VM's data disks out.")
+@click.option("--os-type", type=click.Choice(["linux", "windows"]), default="linux", show_default=True)
+@click.option("--datastore", help="Where on the pod the version is kept [default: the pod chooses].")
+@click.option("--existing", is_flag=True, help="Refuse when there is no such image, instead of making it.")
+@waiting
+@patience
+@shared
+def import_(
+    image: str,
+    pod: str,
+    vm: str | None,
+    file: str | None,
+    number: str | None,
+    mode: str,
+    file_type: str | None,
+    os_disk_only: bool,
+    os_type: str,
+    datastore: str | None,
+    existing: bool,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Import a VM or a disk file of a pod as a new version of an image."""
+    if (vm is None) == (file is None):
+        raise click.UsageError("Name the source: either --vm VM or --file FILE.")
+    name = vm if vm is not None else file
+
+    async def act(client: Client) -> Accepted | JobView:
+        accepted = await client.import_version(
+            image,
+            pod=pod,
+            name=name or "",
+            kind="vm" if vm is not None else "file",
+            disks="os" if os_disk_only else "all",
+            mode=mode,
+            number=number,
+            file_type=file_type,
+            datastore=datastore,
+            create=not existing,
+            os_type=os_type,
+        )
+        return await finish(client, accepted, wait=wait, timeout=timeout)
+
+    report(run(act))
+
+
+async def newest(client: Client, image: str) -> str:
+    """The highest number of which there is content to publish.
+
+    Raises:
+        CommandFailure: the image has no such version.
+    """
+    for version in await client.versions(image):
+        if version.manifest is not None:
+            return version.number
+    hint = f"Import one: imprint image import {image} --pod POD --vm VM --wait"
+    raise CommandFailure(Exit.REFUSED, f"{image} has no version that is ready to publish", hint=hint)
+
+
+@command.command()
+@click.argument("image", metavar="IMAGE[:VERSION]")
+@click.option("--pods", metavar="POD,POD,...", help="Only to these pods [default: all that are enrolled].")
+@click.option("--again", "--republish", is_flag=True, help="Make the copies that are not AVAILABLE; touch no other.")
+@click.option("--deadline", type=click.FloatRange(min=1), metavar="SECONDS", help="What is not done by then, failed.")
+@waiting
+@patience
+@shared
+def publish(
+    image: str, pods: str | None, again: bool, deadline: float | None, wait: bool, timeout: float | None
+) -> None:
+    """Publish a version to the pods: the newest that is ready, unless one is named."""
+    name, number = image_and_number(image)
+    targets = tuple(pod.strip() for pod in (pods or "").split(",") if pod.strip())
+    if pods is not None and not targets:
+        raise click.BadParameter("names no pod", param_hint="--pods")
+
+    async def act(client: Client) -> Accepted | JobView:
+        accepted = await client.publish(
+            name, number or await newest(client, name), pods=targets, again=again, deadline=deadline
+        )
+        return await finish(client, accepted, wait=wait, timeout=timeout)
+
+    report(run(act))
+
+
+@command.command(name="list")
+@click.option("--gallery", help="Only the images of this gallery.")
+@click.option("--state", help="Only images in this state.")
+@shared
+def list_(gallery: str | None, state: str | None) -> None:
+    """All images."""
+    images = run(lambda client: client.images(gallery, state))
+    rows = [(f"{i.gallery}/{i.name}", i.state, i.latest or "-", i.os_type, when(i.created), i.id) for i in images]
+    show(images, ("IMAGE", "STATE", "LATEST", "OS", "CREATED", "ID"), rows, empty="There are no images yet.")
+
+
+@command.command(name="show")
+@click.argument("image", metavar="IMAGE[:VERSION]")
+@shared
+def show_(image: str) -> None:
+    """An image with its versions; or, with a number, a version with its disks and copies."""
+    name, number = image_and_number(image)
+    if number:
+        _show_version(name, number)
+        return
+
+    async def act(client: Client) -> object:
+        view, versions = await client.image(name), await client.versions(name)
+        if current().json:
+            print_json({"image": view, "versions": versions})
+            return None
+        click.echo(f"{view.gallery}/{view.name}  {view.state}  {view.os_type} {view.architecture}  id {view.id}")
+        rows = [
+            (v.number, v.state, f"{v.copies.available} of {v.copies.wanted}", _size(v.manifest), when(v.updated))
+            for v in versions
+        ]
+        print_table(("VERSION", "STATE", "AVAILABLE", "SIZE", "UPDATED"), rows, empty="It has no versions yet.")
+        return None
+
+    run(act)
+
+
+def _size(manifest: object) -> str:
+    found = getattr(manifest, "size", None)
+    return "" if found is None else size(found)
+
+
+def _show_version(name: str, number: str) -> None:
+    async def act(client: Client) -> None:
+        version = await client.version(name, number)
+        copies = await client.copies(version.image, version.number)
+        if current().json:
+            print_json({"version": version, "copies": copies})
+            return
+        click.echo(f"{version.gallery}/{version.name} {version.number}  {version.state}  id {version.id}")
+        if version.failure is not None:
+            click.echo(f"{version.failure.text} ({version.failure.code}) {version.failure.hint}")
+        disks = version.manifest.disks if version.manifest is not None else ()
+        print_table(
+            ("DISK", "ROLE", "FORMAT", "SIZE", "VIRTUAL", "SHA-256"),
+            [(d.lun, d.role, d.format, size(d.size), size(d.virtual_size), d.sha256) for d in disks],
+        )
+        rows = [
+            (c.pod, c.state, c.datastore, c.attempt, size(c.bytes_network), size(c.bytes_reused),
+             c.failure.code if c.failure else c.reason)
+            for c in copies
+        ]  # fmt: skip
+        print_table(
+            ("POD", "STATE", "DATASTORE", "ATTEMPT", "RECEIVED", "REUSED", "WHY"), rows, empty="It was never published."
+        )
+
+    run(act)
+
+
+@command.command()
+@click.argument("image", metavar="IMAGE")
+@click.option("--pod", help="The latest of those that are AVAILABLE on this pod.")
+@shared
+def latest(image: str, pod: str | None) -> None:
+    """The number that ``latest`` stands for now."""
+    version = run(lambda client: client.version(image, "latest", pod=pod))
+    if current().json:
+        print_json(version)
+    else:
+        click.echo(version.number)

@@ -1,0 +1,229 @@
+"""Everything on one machine: starts nats-server, the services and the pods in order, and stops them in reverse."""
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from imprint.client import Client
+from imprint.exits import ImprintError, UnreachableError
+from imprint.local import broker, keys, ports
+from imprint.local.child import Child
+from imprint.local.ports import HOST
+from runtime import topology
+from runtime.connection import connect
+from runtime.settings import PREFIX, Settings
+
+HUB = ("catalog", "replicator", "sharing")
+PORT = 8080
+"""The gateway's port when none is asked for and it is free."""
+READY = 60.0
+"""Seconds for everything to become ready."""
+LOOK = 0.1
+"""Seconds between two looks whether it is."""
+DEATHS = 3
+"""Deaths of one child while starting after which the start is given up."""
+POD_FOLDERS = ("vms", "incoming", "datastores/default")
+
+
+class InstallationError(Exception):
+    """The installation cannot start; ``hint`` says what to do."""
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Installation:
+    """All of Imprint in one data folder, running while the ``async with`` block runs.
+
+    ``pods`` connectors are started as pod-1, pod-2, …; ``port`` None takes 8080, or any free port where that is
+    taken. ``notice`` is told what a person should know, such as the restart of a process.
+    """
+
+    def __init__(
+        self, data: Path, *, pods: int = 3, port: int | None = None, notice: Callable[[str], None] = _say
+    ) -> None:
+        self.data = data.absolute()
+        self.pods = tuple(f"pod-{number}" for number in range(1, pods + 1))
+        self.children: dict[str, Child] = {}
+        """The running processes by name: nats, catalog, …, pod-1, …, gateway."""
+        self._port = port
+        self._nats_port = 0
+        self._notice = notice
+        self._stack = AsyncExitStack()
+
+    # --- what others ask of it ----------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The address of the HTTP API."""
+        return f"http://{HOST}:{self._port}"
+
+    def _where(self) -> str:
+        return f"The logs are in {self.data / 'logs'}."
+
+    @property
+    def settings(self) -> Settings:
+        """Settings with which a program of this machine connects to its NATS server."""
+        return keys.nats_settings(self.data)
+
+    def pod_root(self, pod: str) -> Path:
+        """The folder in which a pod keeps its VMs, its incoming files and its datastores."""
+        return self.data / "pods" / pod
+
+    # --- start and stop -----------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> "Installation":
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stack.enter_context(_only_one(self.data))
+        self._port = _gateway_port(self._port)
+        self._nats_port = ports.remembered(self.data / "nats" / "port")
+        keys.make(self.data / "keys")
+        for pod in self.pods:
+            for folder in POD_FOLDERS:
+                (self.pod_root(pod) / folder).mkdir(parents=True, exist_ok=True)
+
+        await stack.enter_async_context(self._running(self._nats()))
+        await self._watching(broker.answers(HOST, self._nats_port))
+        async with connect(self.settings, "installation") as client:
+            await topology.apply(client)
+        for group in self.services():
+            await stack.enter_async_context(self._running(*group))
+        await self._watching(self._until_ready())
+        address = self.data / "address"
+        address.write_text(self.url + "\n")
+        stack.callback(address.unlink, missing_ok=True)
+
+    @asynccontextmanager
+    async def _running(self, *children: Child) -> AsyncIterator[None]:
+        """Start a group of processes at once, and stop it at once when the block ends."""
+        try:
+            for child in children:
+                self.children[child.name] = child
+                await child.start()
+            yield
+        finally:
+            await asyncio.gather(*(child.stop() for child in children))
+
+    async def _watching(self, step: Coroutine[Any, Any, None]) -> None:
+        """Await ``step``, but give up early when a child keeps dying: its log says why.
+
+        Raises:
+            InstallationError: the step failed, or a child does not stay up.
+        """
+        task = asyncio.create_task(step)
+        try:
+            while not (await asyncio.wait({task}, timeout=0.25))[0]:
+                for child in self.children.values():
+                    if child.deaths >= DEATHS:
+                        text = f"{child.name} does not stay up. Its log ends:\n{child.tail()}"
+                        raise InstallationError(text, self._where())
+            await task
+        except broker.BrokerError as error:
+            raise InstallationError(str(error), self._where()) from None
+        finally:
+            task.cancel()
+
+    async def _until_ready(self) -> None:
+        """Return when the gateway says ready and every pod reports."""
+        wanted, unready = set(self.pods), "nobody was asked"
+        try:
+            async with asyncio.timeout(READY), Client(self.url, timeout=5.0) as client:
+                while wanted or unready:
+                    await asyncio.sleep(LOOK)
+                    unready = await client.unready()
+                    with suppress(ImprintError, UnreachableError):  # a service that is still starting: look again
+                        wanted -= {pod.name for pod in await client.pods() if pod.state == "CONNECTED"}
+        except TimeoutError:
+            why = unready or f"no word from {', '.join(sorted(wanted))}"
+            raise InstallationError(f"not ready after {READY:g} s: {why}", self._where()) from None
+
+    # --- the processes ------------------------------------------------------------------------------------------------
+
+    def _nats(self) -> Child:
+        folder = self.data / "nats"
+        file = folder / "nats.conf"
+        password = (self.data / "keys" / "nats-password").read_text().strip()
+        text = broker.configuration(
+            host=HOST, port=self._nats_port, store=str(folder), user=keys.NATS_USER, password=f'"{password}"'
+        )
+        keys.write_secret(file, text)
+        return self._child("nats", [str(broker.binary()), "--config", str(file)])
+
+    def services(self) -> list[list[Child]]:
+        """The services in the order of their start; each group is stopped after the ones that come later."""
+        secret = self.data / "keys"
+        signing = {"replicator": {"ticket_key": str(secret / "ticket")}}
+        hub = [self._service(name, name, data=str(self.data / name), **signing.get(name, {})) for name in HUB]
+        connectors = [
+            self._service(
+                "connector",
+                pod,
+                data=str(self.data / pod),
+                pod=pod,
+                root=str(self.pod_root(pod)),
+                data_port="0",
+                ticket_key_file=str(secret / "ticket.pub"),
+            )
+            for pod in self.pods
+        ]
+        gateway = self._service("gateway", "gateway", data=str(self.data / "gateway"), port=str(self._port))
+        return [hub, connectors, [gateway]]
+
+    def _service(self, package: str, name: str, **settings: str) -> Child:
+        common = {
+            "nats_url": self.settings.nats_url,
+            "nats_user": self.settings.nats_user,
+            "nats_password_file": self.settings.nats_password_file,
+            "log_format": "json",
+        }
+        given = {f"{PREFIX}{key.upper()}": value for key, value in {**common, **settings}.items()}
+        return self._child(name, [sys.executable, "-m", package], given)
+
+    def _child(self, name: str, command: list[str], settings: dict[str, str] | None = None) -> Child:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        environment = {**inherited, "PYTHONUNBUFFERED": "1", **(settings or {})}
+        return Child(name, command, environment, self.data / "logs" / f"{name}.log", self._notice)
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder's lock: two installations on one folder would fight over everything in it."""
+    with (data / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstallationError(
+                f"an installation runs on {data} already", "Stop it first, or use another folder: --data DIR."
+            ) from None
+        yield
+
+
+def _gateway_port(asked: int | None) -> int:
+    """The port asked for, which must be free; without one 8080, or any that is free."""
+    if asked is None:
+        return PORT if ports.is_free(PORT) else ports.any_free()
+    if not ports.is_free(asked):
+        raise InstallationError(f"port {asked} is taken", "Leave --port out to take a free one.")
+    return asked

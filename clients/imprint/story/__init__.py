@@ -1,0 +1,1 @@
+"""What `imprint demo` shows: a real disk imported, published to three pods, changed, and published again."""

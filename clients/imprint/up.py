@@ -1,0 +1,102 @@
+"""``imprint up``: everything on this machine, until it is told to stop."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imprint.exits import CommandFailure, Exit
+from imprint.options import DATA
+
+if TYPE_CHECKING:
+    from imprint.local.installation import Installation
+
+
+@click.command(name="up")
+@click.option("--pods", type=click.IntRange(1, 32), default=3, show_default=True, help="How many pods to run.")
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), default=DATA, show_default=True,
+    help="The folder that everything is kept in; stop and start again and it is all there.",
+)  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the HTTP API [default: 8080, or a free one].")
+def command(pods: int, data: Path, port: int | None) -> None:
+    """Run nats-server, the services and some pods with directory backends on this machine, until Ctrl-C."""
+    from imprint.local.installation import Installation, InstallationError
+
+    async def session() -> None:
+        _say("Starting ...")
+        async with Installation(data, pods=pods, port=port, notice=_say) as installation:
+            welcome(installation)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                _say("Stopping ...")
+
+    quiet()
+    try:
+        asyncio.run(unless_stopped(session()))
+    except InstallationError as error:
+        raise CommandFailure(Exit.FAILED, "Imprint cannot start", detail=str(error), hint=error.hint) from None
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def quiet() -> None:
+    """Keep the runtime's log lines off the terminal: what a person should know is said in words."""
+    from runtime import logs
+    from runtime.settings import Settings
+
+    logs.configure(Settings(data="", log_level="critical"), {})
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None]) -> bool:
+    """Do ``work`` until it is done or SIGINT or SIGTERM comes, which cancels it; whether it was done."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if working.done():
+        await working
+        return True
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    return False
+
+
+def spelled() -> str:
+    """How to call `imprint` from here: by its name where that is on PATH."""
+    beside = Path(sys.executable).with_name("imprint")
+    return "imprint" if shutil.which("imprint") or not beside.exists() else os.path.relpath(beside)
+
+
+def welcome(installation: "Installation") -> None:
+    """Say where everything is and what to do first."""
+    pod = installation.pods[0]
+    root = installation.pod_root(pod)
+    imprint = f"{spelled()} --server {installation.url}"
+    print(
+        f"""Imprint runs.
+  API      {installation.url}/v1   (description: {installation.url}/openapi.json)
+  pods     {", ".join(installation.pods)}
+  data     {installation.data}
+  logs     {installation.data / "logs"}
+
+Put a disk image into {root / "incoming"}, then:
+  {imprint} image import default/debian --pod {pod} --file disk.qcow2 --wait
+  {imprint} image publish default/debian --wait
+""",
+        flush=True,
+    )

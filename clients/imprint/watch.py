@@ -1,0 +1,160 @@
+"""Following a job to its end, with a bar for each pod while its copies are made."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from contracts.views import CopyView, JobView, Progress
+from imprint.client import Client
+from imprint.exits import JOB_EXITS, CommandFailure, Exit, UnreachableError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+REFRESH = 0.2
+"""Seconds between two looks at the copies while bytes move."""
+
+
+@dataclass
+class Sight:
+    """What there is to see of a job: its copies when it is a publish, its progress when it is an import."""
+
+    job: JobView
+    copies: list[CopyView]
+    progress: Progress | None = None
+
+
+class _Ear:
+    """Listens to what happens in a job's saga, so that nobody waits for the next look."""
+
+    def __init__(self, client: Client, job: str) -> None:
+        self._client, self._job = client, job
+        self.stirred = asyncio.Event()
+        self.progress: Progress | None = None
+
+    async def listen(self) -> None:
+        async with aclosing(self._client.events({"job": self._job})) as events:
+            async for event in events:
+                if event.event == "progress":
+                    self.progress = msgspec.json.decode(event.data, type=Progress)
+                self.stirred.set()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncGenerator["_Ear", None]:
+        listener = asyncio.create_task(self.listen(), name="job-events")
+        try:
+            yield self
+        finally:
+            listener.cancel()
+            # Without its events the job is still looked at: that they broke off changes nothing here.
+            await asyncio.gather(listener, return_exceptions=True)
+
+
+async def follow(client: Client, job: str, look: Callable[[Sight], None], *, timeout: float | None = None) -> JobView:
+    """Show ``look`` each change of a job until it is over, and return it.
+
+    Raises:
+        UnreachableError: the job is not over after ``timeout`` seconds; it goes on without us.
+    """
+    try:
+        async with asyncio.timeout(timeout), _Ear(client, job).listening() as ear:
+            while True:
+                ear.stirred.clear()
+                view = await client.job(job)
+                copies = await client.copies(view.image, view.number) if view.kind == "publish" else []
+                look(Sight(view, copies, ear.progress))
+                if view.state in JOB_EXITS:
+                    return view
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ear.stirred.wait(), REFRESH)
+                    await asyncio.sleep(REFRESH / 10)  # many events come together: one look serves them all
+    except TimeoutError:
+        raise UnreachableError(
+            f"Job {job} is not over after {timeout:g} s; it goes on.", f"Watch it: imprint job watch {job}"
+        ) from None
+
+
+class Bars:
+    """A bar for each pod (or for the import), drawn on stderr; a context manager, to be handed to `follow`."""
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+        from rich.progress import Progress as Display
+
+        self.display = Display(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=32),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=console or Console(stderr=True),
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Bars":
+        self.display.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.display.stop()
+
+    def __call__(self, sight: Sight) -> None:
+        """Draw what there is to see."""
+        job, progress = sight.job, sight.progress
+        if job.kind != "publish":
+            over = job.state in JOB_EXITS
+            total = progress.bytes_total if progress is not None else None
+            done = (total or 1) if over else progress.bytes_done if progress is not None else 0
+            self._bar("import", job.state, done, total or (1 if over else None))
+        for copy in sight.copies:
+            done = copy.bytes_total if copy.state == "AVAILABLE" else copy.bytes_done
+            name = copy.pod if copy.replica == 0 else f"{copy.pod}/{copy.replica}"
+            self._bar(name, _words(copy), done, copy.bytes_total)
+
+    def _bar(self, name: str, state: str, done: int, total: int | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self.display.add_task(name, total=total, state=state)
+        self.display.update(self._tasks[name], completed=done, total=total, state=state)
+
+
+def _words(copy: CopyView) -> str:
+    if copy.failure is not None and copy.state != "AVAILABLE":
+        return f"{copy.state} ({copy.failure.code})"
+    return f"{copy.state} ({copy.reason})" if copy.reason else copy.state
+
+
+async def wait(client: Client, job: str, *, timeout: float | None = None, quiet: bool = False) -> JobView:
+    """Follow a job with bars, where there is a terminal to draw them on."""
+    if quiet or not sys.stderr.isatty():
+        return await follow(client, job, lambda _: None, timeout=timeout)
+    with Bars() as bars:
+        return await follow(client, job, bars, timeout=timeout)
+
+
+def verdict(job: JobView) -> None:
+    """Return when the job succeeded.
+
+    Raises:
+        CommandFailure: with the exit code of its state, and why.
+    """
+    code = JOB_EXITS[job.state]
+    if code is Exit.DONE:
+        return
+    title = f"{job.kind} of {job.gallery}/{job.name} {job.number}: {job.state}"
+    if job.failure is None:
+        counts = job.copies
+        detail = f"{counts.available} available, {counts.failed} failed, {counts.skipped} skipped."
+        hint = f"imprint image show {job.gallery}/{job.name}:{job.number} tells which pods."
+        raise CommandFailure(code, title, detail=detail, hint=hint)
+    failure = job.failure
+    raise CommandFailure(code, title, detail=failure.text, hint=failure.hint, code=failure.code)

@@ -1,0 +1,121 @@
+"""Opening things by name without being led astray: relative to an open folder, never through a symbolic link."""
+
+import errno
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from connector.failures import refused
+from contracts.names import NAME
+
+STEP: Final = "read"
+LARGEST: Final = 1024 * 1024
+"""Bytes of the largest descriptor that is read."""
+_NAME: Final = re.compile(NAME)
+_NOFOLLOW: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_name(name: str) -> bool:
+    """Whether ``name`` is one that can be used from outside: no dot first, no separator, 80 characters at most."""
+    return len(name) <= 80 and _NAME.fullmatch(name) is not None
+
+
+def open_folder(name: str, at: int | None = None) -> int:
+    """An open folder. Raises OSError, also for a symbolic link."""
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | _NOFOLLOW, dir_fd=at)
+
+
+@contextmanager
+def folder(name: str, at: int | None = None) -> Iterator[int]:
+    """`open_folder` for the length of a block."""
+    fd = open_folder(name, at)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def ensure_folder(name: str, at: int | None = None) -> int:
+    """An open folder, made when it is not there."""
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=at)
+    return open_folder(name, at)
+
+
+def folders(at: int) -> list[str]:
+    """The usable names of the folders in an open folder, sorted; links to folders are none."""
+    return [name for name in sorted(os.listdir(at)) if is_name(name) and _kind(name, at) == stat.S_IFDIR]
+
+
+def files(at: int) -> list[str]:
+    """The usable names of everything in an open folder that is no folder, sorted; what it is shows at opening."""
+    return [name for name in sorted(os.listdir(at)) if is_name(name) and _kind(name, at) not in (None, stat.S_IFDIR)]
+
+
+def _kind(name: str, at: int) -> int | None:
+    try:
+        return stat.S_IFMT(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def open_file(name: str, at: int) -> int:
+    """A regular file, open for reading.
+
+    Raises:
+        Refused: ``file_not_found``; ``file_unreadable`` for a link, a device, a FIFO, or without permission.
+    """
+    try:
+        # Without O_NONBLOCK a FIFO would hold the thread until somebody writes to it.
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NOFOLLOW, dir_fd=at)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise refused("file_not_found", STEP, f"There is no file {name}", hint="Check the name.") from None
+        if error.errno == errno.ELOOP:
+            raise refused(
+                "file_unreadable", STEP, f"{name} is a symbolic link", hint="Put the file itself there."
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.EISDIR):
+            raise refused("file_unreadable", STEP, f"{name}: {error.strerror}") from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise refused("file_unreadable", STEP, f"{name} is not a regular file")
+    return fd
+
+
+def read(name: str, at: int) -> bytes:
+    """A small file whole. Raises Refused as `open_file`, and ``file_unreadable`` when it is large."""
+    with os.fdopen(open_file(name, at), "rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise refused("file_unreadable", STEP, f"{name} is larger than {LARGEST} bytes")
+    return data
+
+
+def write(name: str, at: int, data: bytes) -> None:
+    """Replace a small file: durable, and never seen half written."""
+    temporary = f".{name}.new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NOFOLLOW, 0o600, dir_fd=at)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+    os.fsync(at)
+
+
+def remove_tree(name: str, at: int) -> None:
+    """Remove a folder with all in it; links in it are removed, not followed. None there is fine."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(name, dir_fd=at)
+
+
+def remove_file(name: str, at: int) -> None:
+    """Remove a file; none there is fine."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=at)

@@ -1,0 +1,297 @@
+"""The content library in a pod's folder: ``datastores/<name>/items/<version>/`` and ``…/staging/<version>/``.
+
+An item is ``item.json``, and for each disk its file and its chunk index. It comes about in ``staging`` and becomes an
+item by one rename after all of it is durable; it is removed by one rename too, before its bytes go. So whatever is in
+``items`` is whole.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+import msgspec
+import structlog
+
+from connector.backends import folders
+from connector.backends.base import Item, Placed, data_name, index_name
+from connector.failures import Refused, refused
+from connector.transfer.index import IndexInvalidError, index_size, opened
+from connector.transfer.seeds import Seed
+from contracts.events.from_pods import Datastore
+from contracts.manifest import Disk
+
+STEP: Final = "finalise"
+DESCRIPTOR: Final = "item.json"
+TRASH: Final = ".trash-"
+STALE: Final = 3 * 86_400.0
+"""Seconds after which a staging folder that no task wants is removed at start."""
+SEED_ITEMS: Final = 4
+_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+
+log = structlog.get_logger()
+_decode = msgspec.json.Decoder(Item).decode
+
+
+class DirectoryStaging:
+    """A staging folder; its files are opened relative to ``folder``."""
+
+    def __init__(self, datastore: str, version: str, parent: int) -> None:
+        self.datastore = datastore
+        self.version = version
+        self._parent = parent
+        try:
+            self._folder = folders.ensure_folder(version, parent)
+            os.fsync(parent)
+        except BaseException:
+            os.close(parent)
+            raise
+
+    @property
+    def folder(self) -> int:
+        return self._folder
+
+    @property
+    def parent(self) -> int:
+        return self._parent
+
+    def free(self) -> int:
+        space = os.fstatvfs(self._folder)
+        return space.f_bavail * space.f_frsize
+
+    def close(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+            os.close(self._parent)
+        self._folder = self._parent = -1
+
+
+class Library:
+    """All datastores of a pod. Safe for use by several threads, for different versions."""
+
+    def __init__(self, root: int) -> None:
+        self._root = folders.ensure_folder("datastores", root)
+        self._lock = threading.Lock()
+        self._cache: dict[tuple[int, int], Item] = {}
+        self._shelf: dict[str, list[tuple[str, str, Disk]]] = {}
+        self.refresh()
+
+    def close(self) -> None:
+        os.close(self._root)
+
+    def datastores(self) -> list[Datastore]:
+        found = []
+        for name in folders.folders(self._root):
+            with folders.folder(name, self._root) as at:
+                space = os.fstatvfs(at)
+            capacity, free = space.f_blocks * space.f_frsize, space.f_bavail * space.f_frsize
+            found.append(Datastore(name=name, capacity=capacity, free=free))
+        return found
+
+    # --- items ---------------------------------------------------------------------------------------------------
+
+    def items(self) -> list[Placed]:
+        """Every item of every datastore; a descriptor that cannot be read is logged and left out."""
+        return [placed for name in folders.folders(self._root) for placed in self._items_in(name)]
+
+    def find(self, version: str) -> Placed | None:
+        for name in folders.folders(self._root):
+            with self._part(name, "items") as stack:
+                if (placed := self._placed(name, _checked(version), stack.items)) is not None:
+                    return placed
+        return None
+
+    def finalise(self, staging: DirectoryStaging, item: Item) -> Placed:
+        earlier = self.find(item.version)
+        for disk in item.manifest.disks:
+            for name in (data_name(disk.lun, disk.format), index_name(disk.lun)):
+                os.chmod(name, 0o440, dir_fd=staging.folder)
+        folders.write(DESCRIPTOR, staging.folder, msgspec.json.encode(item))
+        if earlier is not None:
+            self.remove(item.version)
+        with self._part(staging.datastore, "items") as stack:
+            os.rename(item.version, item.version, src_dir_fd=staging.parent, dst_dir_fd=stack.items)
+            os.fsync(stack.items)
+            os.fsync(staging.parent)
+        staging.close()
+        self.refresh()
+        return Placed(item, staging.datastore, intact=True)
+
+    def note(self, item: Item) -> Placed:
+        placed = self.find(item.version)
+        if placed is None:
+            raise refused("finalise_failed", STEP, "The version is not in the library any more", retry=True)
+        with self._part(placed.datastore, "items") as stack, folders.folder(item.version, stack.items) as at:
+            folders.write(DESCRIPTOR, at, msgspec.json.encode(item))
+        self.refresh()
+        return Placed(item, placed.datastore, placed.intact)
+
+    def remove(self, version: str) -> None:
+        for name in folders.folders(self._root):
+            with self._part(name, "items") as items, self._part(name, "staging") as staging:
+                if _checked(version) in folders.folders(items.items):
+                    trash = f"{TRASH}{version}-{time.monotonic_ns()}"
+                    os.rename(version, trash, src_dir_fd=items.items, dst_dir_fd=staging.items)
+                    os.fsync(items.items)
+                    self.refresh()
+                    folders.remove_tree(trash, staging.items)
+
+    # --- staging -------------------------------------------------------------------------------------------------
+
+    def stage(self, version: str, datastore: str | None) -> DirectoryStaging:
+        names = folders.folders(self._root)
+        if datastore is not None and datastore not in names:
+            raise refused(
+                "datastore_not_found",
+                "stage",
+                f"The pod has no datastore {datastore}",
+                hint="List the pod's datastores.",
+            )
+        chosen = datastore
+        for name in names:
+            with self._part(name, "staging") as stack:
+                if _checked(version) in folders.folders(stack.items):
+                    if datastore in (None, name):
+                        chosen = name
+                    else:
+                        folders.remove_tree(version, stack.items)
+        if chosen is None:
+            found = self.datastores()
+            if not found:
+                raise refused("datastore_not_found", "stage", "The pod has no datastore", hint="Make one on the pod.")
+            chosen = max(found, key=lambda store: store.free).name
+        with folders.folder(chosen, self._root) as at:
+            return DirectoryStaging(chosen, version, folders.ensure_folder("staging", at))
+
+    def abandon(self, version: str) -> None:
+        for name in folders.folders(self._root):
+            with self._part(name, "staging") as stack:
+                folders.remove_tree(_checked(version), stack.items)
+
+    def sweep(self, keep: Sequence[str]) -> None:
+        for name in folders.folders(self._root):
+            with self._part(name, "staging") as stack:
+                for left in os.listdir(stack.items):
+                    age = time.time() - os.stat(left, dir_fd=stack.items, follow_symlinks=False).st_mtime
+                    if left.startswith(TRASH) or (left not in keep and age > STALE):
+                        log.info("staging_removed", name=left, datastore=name)
+                        folders.remove_tree(left, stack.items)
+
+    # --- serving -------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Look through the library again: what it can serve, and to whom it can be a seed."""
+        self._cache.clear()
+        shelf: dict[str, list[tuple[str, str, Disk]]] = {}
+        for placed in self.items():
+            if placed.intact:
+                for disk in placed.item.manifest.disks:
+                    shelf.setdefault(disk.root, []).append((placed.datastore, placed.item.version, disk))
+        with self._lock:
+            self._shelf = shelf
+
+    def open(self, root: str) -> tuple[int, int] | None:
+        with self._lock:
+            places = list(self._shelf.get(root, ()))
+        for datastore, version, disk in places:
+            try:
+                return self._open(datastore, version, disk)
+            except (Refused, OSError) as error:
+                log.warning("item_not_whole", version=version, datastore=datastore, error=str(error))
+        return None
+
+    def seeds(self, item: Item, disk: Disk) -> list[Seed]:
+        candidates = [
+            placed
+            for placed in self.items()
+            if placed.intact and placed.item.tenant == item.tenant and placed.item.version != item.version
+        ]
+        candidates.sort(key=lambda placed: placed.item.manifest.created, reverse=True)
+        candidates.sort(key=lambda placed: placed.item.image != item.image)
+        found: list[Seed] = []
+        for placed in candidates[:SEED_ITEMS]:
+            disks = sorted(placed.item.manifest.disks, key=lambda other: (other.lun != disk.lun, other.lun))
+            for other in disks:
+                try:
+                    data, index = self._open(placed.datastore, placed.item.version, other)
+                except (Refused, OSError) as error:
+                    log.warning("seed_not_used", version=placed.item.version, error=str(error))
+                    continue
+                try:
+                    found.append(Seed(data, opened(index, other.size)))
+                except IndexInvalidError as error:
+                    log.warning("seed_not_used", version=placed.item.version, error=str(error))
+                    os.close(data)
+                    os.close(index)
+        return found
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _open(self, datastore: str, version: str, disk: Disk) -> tuple[int, int]:
+        with self._part(datastore, "items") as stack, folders.folder(version, stack.items) as at:
+            data = folders.open_file(data_name(disk.lun, disk.format), at)
+            try:
+                index = folders.open_file(index_name(disk.lun), at)
+            except BaseException:
+                os.close(data)
+                raise
+        if os.fstat(data).st_size != disk.size or os.fstat(index).st_size != index_size(disk.size):
+            os.close(data)
+            os.close(index)
+            raise refused("file_changed", STEP, "A file of the item has another size")
+        return data, index
+
+    def _items_in(self, datastore: str) -> Iterator[Placed]:
+        with self._part(datastore, "items") as stack:
+            for version in folders.folders(stack.items):
+                if (placed := self._placed(datastore, version, stack.items)) is not None:
+                    yield placed
+
+    def _placed(self, datastore: str, version: str, items: int) -> Placed | None:
+        try:
+            with folders.folder(version, items) as at:
+                status = os.stat(DESCRIPTOR, dir_fd=at, follow_symlinks=False)
+                key = (status.st_ino, status.st_mtime_ns)
+                item = self._cache.get(key)
+                if item is None:
+                    item = self._cache[key] = _decode(folders.read(DESCRIPTOR, at))
+                if item.version != version:
+                    raise refused("finalise_failed", STEP, "item.json is of another version")
+                return Placed(item, datastore, all(_whole(disk, at) for disk in item.manifest.disks))
+        except FileNotFoundError:
+            return None
+        except (Refused, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning("item_unreadable", version=version, datastore=datastore, error=str(error)[:200])
+            return None
+
+    def _part(self, datastore: str, part: str) -> "_Part":
+        return _Part(self._root, datastore, part)
+
+
+class _Part(ExitStack):
+    """The open ``items`` or ``staging`` folder of a datastore for the length of a block."""
+
+    def __init__(self, root: int, datastore: str, part: str) -> None:
+        super().__init__()
+        with folders.folder(datastore, root) as at:
+            self.items = folders.ensure_folder(part, at)
+        self.callback(os.close, self.items)
+
+
+def _whole(disk: Disk, at: int) -> bool:
+    try:
+        data = os.stat(data_name(disk.lun, disk.format), dir_fd=at, follow_symlinks=False)
+        index = os.stat(index_name(disk.lun), dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return data.st_size == disk.size and index.st_size == index_size(disk.size)
+
+
+def _checked(version: str) -> str:
+    """``version`` as the name of a folder. Raises Refused when it could be more than that."""
+    if _VERSION.fullmatch(version) is None:
+        raise refused("internal", STEP, "The version's id is not one that the hub makes")
+    return version

@@ -1,0 +1,1 @@
+"""The functional core of a connector: what it is to do, and what it says of its pod."""

@@ -1,0 +1,202 @@
+"""Each message of a connector, around the pure decisions: load the task, decide, keep it, say what follows."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+from connector import messages
+from connector.domain import tasks
+from connector.domain.inventory import Inventory, pages
+from connector.domain.tasks import Closed, Decision, Task
+from contracts.events import Speaker, from_pods, to_pods
+from runtime.service import Definition
+from runtime.work import Get, Kind, Message, Reaction, Ref, Work
+
+TASK: Final[Kind[Task]] = Kind("task", Task)
+"""What is to be done, by version or copy id; gone when it is done."""
+CLOSED: Final[Kind[Closed]] = Kind("closed", Closed)
+INVENTORY: Final[Kind[Inventory]] = Kind("inventory", Inventory)
+HERE: Final = "here"
+KEPT: Final = timedelta(days=8)
+"""A message is in its stream for a day at most; with a margin for a hub that was restored."""
+
+_Decide = Callable[[Task | None, Closed | None, Message[Any]], Decision]
+
+
+def definition(pod: str) -> Definition:
+    """The connector of ``pod`` as a service."""
+    return Definition(name=Speaker.CONNECTOR, reactions=reactions(pod), local=messages.LOCAL, pod=pod)
+
+
+def reactions(pod: str) -> dict[type, Reaction]:
+    """How the connector of ``pod`` reacts to each type of message."""
+    return {
+        to_pods.SourceRequested: _about(
+            "version", lambda task, closed, m: tasks.source_requested(task, closed, m.body, pod, m.saga)
+        ),
+        to_pods.SourceDiscarded: _about("version", lambda _, __, m: tasks.source_discarded(m.body, m.saga)),
+        to_pods.SourceReleased: _about(
+            "version", lambda task, closed, m: tasks.source_released(task, closed, m.body, m.saga)
+        ),
+        to_pods.CopyRequested: _about(
+            "copy", lambda task, closed, m: tasks.copy_requested(task, closed, m.body, m.saga)
+        ),
+        to_pods.CopyWithdrawn: _about(
+            "copy", lambda task, closed, m: tasks.copy_withdrawn(task, closed, m.body, m.saga)
+        ),
+        messages.ImportDone: _about("version", _import_done),
+        messages.ImportRejected: _about("version", _import_rejected),
+        messages.CopyArrived: _about("copy", _copy_arrived),
+        messages.CopyDone: _about("copy", _copy_done),
+        messages.CopyRejected: _about("copy", _copy_rejected),
+        messages.Removed: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_removed),
+        messages.Released: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_released),
+        messages.Forget: Reaction(lambda m, _: [CLOSED(m.body.id)], _on_forget),
+        messages.Started: Reaction(lambda _, __: (), _on_started),
+        messages.Observed: Reaction(lambda _, __: [INVENTORY(HERE)], _on_observed),
+        to_pods.InventoryRequested: Reaction(lambda _, __: [INVENTORY(HERE)], _on_inventory_requested),
+    }
+
+
+def task_id(task: Task) -> str:
+    """The document a task is kept in."""
+    match task:
+        case tasks.Copy() | tasks.Withdraw():
+            return task.copy
+        case tasks.Import() | tasks.Discard() | tasks.Release():
+            return task.version
+
+
+def _refs(id: str) -> Iterable[Ref]:
+    return (TASK(id), CLOSED(id))
+
+
+def _about(field: str, decide: _Decide) -> Reaction:
+    """A message about the task that its ``field`` names."""
+
+    def keys(message: Message[Any], _: Get) -> Iterable[Ref]:
+        return _refs(getattr(message.body, field))
+
+    def handle(message: Message[Any], work: Work) -> None:
+        id = getattr(message.body, field)
+        _apply(work, id, decide(work.get(TASK, id), work.get(CLOSED, id), message))
+
+    return Reaction(keys, handle)
+
+
+def _apply(work: Work, id: str, decision: Decision) -> None:
+    if decision.task != work.get(TASK, id):
+        work.put(TASK, id, decision.task)
+    if decision.closed is not None and decision.closed != work.get(CLOSED, id):
+        work.put(CLOSED, id, decision.closed)
+        work.remind(f"forget:{id}", work.message.at + KEPT, messages.Forget(id=id))
+    for event in decision.events:
+        work.emit(event)
+
+
+def _import_done(task: Task | None, closed: Closed | None, message: Message[messages.ImportDone]) -> Decision:
+    body = message.body
+    event = from_pods.SourcePrepared(
+        version=body.version,
+        attempt=body.attempt,
+        manifest=body.manifest,
+        datastore=body.datastore,
+        warnings=body.warnings,
+    )
+    return tasks.import_ended(task, closed, body.attempt, None, event)
+
+
+def _import_rejected(task: Task | None, closed: Closed | None, message: Message[messages.ImportRejected]) -> Decision:
+    body = message.body
+    event = from_pods.SourceRejected(version=body.version, attempt=body.attempt, failure=body.failure)
+    return tasks.import_ended(task, closed, body.attempt, body.failure, event)
+
+
+def _copy_arrived(task: Task | None, closed: Closed | None, message: Message[messages.CopyArrived]) -> Decision:
+    body = message.body
+    event = from_pods.CopyTransferred(
+        copy=body.copy,
+        version=body.version,
+        attempt=body.attempt,
+        digest=body.digest,
+        bytes_network=body.bytes_network,
+        bytes_reused=body.bytes_reused,
+    )
+    return tasks.copy_arrived(task, closed, body.attempt, event)
+
+
+def _copy_done(task: Task | None, closed: Closed | None, message: Message[messages.CopyDone]) -> Decision:
+    body = message.body
+    event = from_pods.CopyFinalised(
+        copy=body.copy,
+        version=body.version,
+        attempt=body.attempt,
+        digest=body.digest,
+        item=body.version,
+        datastore=body.datastore,
+        files=body.files,
+        bytes_network=body.bytes_network,
+        bytes_reused=body.bytes_reused,
+    )
+    return tasks.copy_ended(task, closed, body.attempt, None, event)
+
+
+def _copy_rejected(task: Task | None, closed: Closed | None, message: Message[messages.CopyRejected]) -> Decision:
+    body = message.body
+    event = from_pods.CopyRejected(copy=body.copy, version=body.version, attempt=body.attempt, failure=body.failure)
+    return tasks.copy_ended(task, closed, body.attempt, body.failure, event)
+
+
+def _on_removed(message: Message[messages.Removed], work: Work) -> None:
+    id = task_id(message.body.done)
+    _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), message.body.done))
+
+
+def _on_released(message: Message[messages.Released], work: Work) -> None:
+    done = message.body.done
+    events = (from_pods.SourceDeleted(version=done.version),) if message.body.gone else ()
+    id = task_id(done)
+    _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), done, events))
+
+
+def _on_forget(message: Message[messages.Forget], work: Work) -> None:
+    work.put(CLOSED, message.body.id, None)
+
+
+def _on_started(message: Message[messages.Started], work: Work) -> None:
+    body = message.body
+    work.emit(
+        from_pods.PodAnnounced(
+            boot=body.boot,
+            address=body.address,
+            hypervisor=body.hypervisor,
+            family=body.family,
+            connector_version=body.connector_version,
+            formats=body.formats,
+            labels=body.labels,
+            datastores=body.datastores,
+            interval=body.interval,
+        )
+    )
+
+
+def _on_observed(message: Message[messages.Observed], work: Work) -> None:
+    body = message.body
+    told = work.get(INVENTORY, HERE)
+    if told is None or told.root != body.inventory.root:
+        work.put(INVENTORY, HERE, body.inventory)
+        for page in pages(body.inventory):
+            work.emit(page)
+    work.emit(
+        from_pods.PodReported(
+            boot=body.boot, root=body.inventory.root, datastores=body.datastores, dead_letters=body.dead_letters
+        )
+    )
+
+
+def _on_inventory_requested(_: Message[to_pods.InventoryRequested], work: Work) -> None:
+    """Tell again what was told last; before the first look at the pod there is nothing, and it is told then."""
+    told = work.get(INVENTORY, HERE)
+    if told is not None:
+        for page in pages(told):
+            work.emit(page)

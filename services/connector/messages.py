@@ -1,0 +1,107 @@
+"""What a connector tells itself: work that ended outside a handler, and what was seen of the pod."""
+
+from typing import TypeAlias
+
+from connector.domain.inventory import Inventory
+from connector.domain.tasks import Discard, Release, Withdraw
+from contracts.errors import Failure
+from contracts.events.from_pods import Datastore, FileDigest
+from contracts.manifest import Manifest
+from runtime.work import Local
+
+
+class ImportDone(Local, frozen=True, kw_only=True, tag="import.done"):
+    version: str
+    attempt: int
+    manifest: Manifest
+    datastore: str
+    warnings: tuple[str, ...]
+
+
+class ImportRejected(Local, frozen=True, kw_only=True, tag="import.rejected"):
+    version: str
+    attempt: int
+    failure: Failure
+
+
+class CopyArrived(Local, frozen=True, kw_only=True, tag="copy.arrived"):
+    copy: str
+    version: str
+    attempt: int
+    digest: str
+    bytes_network: int
+    bytes_reused: int
+
+
+class CopyDone(Local, frozen=True, kw_only=True, tag="copy.done"):
+    copy: str
+    version: str
+    attempt: int
+    digest: str
+    datastore: str
+    files: tuple[FileDigest, ...]
+    bytes_network: int
+    bytes_reused: int
+
+
+class CopyRejected(Local, frozen=True, kw_only=True, tag="copy.rejected"):
+    copy: str
+    version: str
+    attempt: int
+    failure: Failure
+
+
+class Removed(Local, frozen=True, kw_only=True, tag="removed"):
+    """A discard or a withdrawal was carried out."""
+
+    done: Discard | Withdraw
+
+
+class Released(Local, frozen=True, kw_only=True, tag="released"):
+    """A source was released; ``gone`` when it does not exist any more."""
+
+    done: Release
+    gone: bool
+
+
+class Started(Local, frozen=True, kw_only=True, tag="started"):
+    """The connector started."""
+
+    boot: str
+    address: str
+    hypervisor: str
+    family: str
+    connector_version: str
+    formats: tuple[str, ...]
+    labels: dict[str, str]
+    datastores: tuple[Datastore, ...]
+    interval: float
+
+
+class Observed(Local, frozen=True, kw_only=True, tag="observed"):
+    """A look at the pod."""
+
+    boot: str
+    inventory: Inventory
+    datastores: tuple[Datastore, ...]
+    dead_letters: int
+
+
+class Forget(Local, frozen=True, kw_only=True, tag="forget"):
+    """No message about ``id`` can be on its way any more."""
+
+    id: str
+
+
+LOCAL: TypeAlias = (
+    ImportDone
+    | ImportRejected
+    | CopyArrived
+    | CopyDone
+    | CopyRejected
+    | Removed
+    | Released
+    | Started
+    | Observed
+    | Forget
+)

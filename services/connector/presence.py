@@ -1,0 +1,106 @@
+"""Being there: the connector says that it started, and then what its pod holds, at a steady beat.
+
+The beat is jittered, so that many pods that started together do not report together.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+
+from connector import messages
+from connector.backends.base import Backend
+from connector.domain.inventory import Inventory, inventory
+from connector.failures import Refused
+from connector.settings import ConnectorSettings
+from connector.tasks import Submit
+from contracts.events.from_pods import Datastore, LibraryItem
+
+CLOSEST: Final = 0.5
+"""Seconds between two looks at the pod, however much happens."""
+
+log = structlog.get_logger()
+
+
+class Presence:
+    """Tells the hub about the pod; `nudge` when something changed; `run` is one task."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: ConnectorSettings,
+        address: str,
+        boot: str,
+        submit: Submit,
+        dead_letters: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._address = address
+        self._boot = boot
+        self._submit = submit
+        self._dead_letters = dead_letters
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at the pod soon, not only at the next beat."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._submit(
+            messages.Started(
+                boot=self._boot,
+                address=self._address,
+                hypervisor=self._backend.hypervisor,
+                family=self._backend.family,
+                connector_version=version("imprint"),
+                formats=self._backend.formats,
+                labels=self._settings.label_map,
+                datastores=tuple(await asyncio.to_thread(self._backend.datastores)),
+                interval=self._settings.report_interval,
+            )
+        )
+        while True:
+            self._nudged.clear()
+            await self._report()
+            await asyncio.sleep(CLOSEST)
+            beat = self._settings.report_interval * random.uniform(0.9, 1.1) - CLOSEST
+            try:
+                await asyncio.wait_for(self._nudged.wait(), max(0.0, beat))
+            except TimeoutError:
+                continue
+
+    async def _report(self) -> None:
+        try:
+            found, datastores = await asyncio.to_thread(look, self._backend)
+        except (OSError, Refused) as error:
+            # A pod whose folder cannot be listed must not look healthy: its silence is the report.
+            log.error("pod_unreadable", error=str(error))
+            return
+        await self._submit(
+            messages.Observed(
+                boot=self._boot,
+                inventory=found,
+                datastores=tuple(datastores),
+                dead_letters=await self._dead_letters(),
+            )
+        )
+
+
+def look(backend: Backend) -> tuple[Inventory, list[Datastore]]:
+    """The pod as it is now. An item with files missing is not reported: the hub then has it made again."""
+    items = [
+        LibraryItem(
+            version=placed.item.version,
+            datastore=placed.datastore,
+            digest=placed.item.manifest.digest,
+            size=placed.item.manifest.size,
+        )
+        for placed in backend.items()
+        if placed.intact
+    ]
+    return inventory(backend.vms(), items), backend.datastores()

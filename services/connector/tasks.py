@@ -1,0 +1,247 @@
+"""Carrying tasks out: each in a thread, outside the handlers, begun again after a crash from what lies on the disk.
+
+The documents say what is to be done, this runner makes it so: it starts what is not running, stops what is not wanted
+any more, and hands the outcome back as a message whose reaction ends the task and tells the hub, in one transaction. A
+process that dies anywhere in between finds the task still there.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from connector import messages
+from connector.backends.base import Backend
+from connector.copying import make
+from connector.domain.tasks import Copy, Discard, Import, Release, Task, Withdraw
+from connector.failures import Cancelled, failure_of
+from connector.importing import prepare
+from connector.progress import Meter
+from connector.removing import discard, release, withdraw
+from connector.settings import ConnectorSettings
+from contracts.errors import Failure
+from contracts.events.from_pods import FileDigest
+from contracts.views import Progress
+from runtime.crash import crash_at
+from runtime.work import Local
+
+AGAIN: Final = (1.0, 5.0, 20.0, 60.0, 300.0)
+"""Seconds before work that could not be handed back, or a removal that failed, is tried again."""
+
+log = structlog.get_logger()
+
+
+class Submit(Protocol):
+    """Hand a message to the connector's own reactions; returns after the commit."""
+
+    def __call__(self, body: Local, *, saga: str = "") -> Awaitable[None]: ...
+
+
+@dataclass
+class _Running:
+    task: Task
+    cancel: threading.Event
+    thread: asyncio.Task[None]
+
+
+class Runner:
+    """Keeps the work under way in step with the task documents. `wake` after each commit; `run` is one task."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: ConnectorSettings,
+        wanted: Callable[[], Awaitable[dict[str, Task]]],
+        submit: Submit,
+        say: Callable[[Progress], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._wanted = wanted
+        self._submit = submit
+        self._say = say
+        self._changed = changed
+        self._running: dict[str, _Running] = {}
+        self._failures: dict[str, int] = {}
+        self._later: set[str] = set()
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(settings.copies + settings.imports + 2, thread_name_prefix="task")
+
+    def wake(self) -> None:
+        """Look at the tasks again."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled: then everything is stopped, and stays on disk for the next start."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop)
+            tasks = await self._wanted()
+            await asyncio.to_thread(self._backend.sweep, sorted({task.version for task in tasks.values()}))
+            self.wake()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                tasks = await self._wanted()
+                for id, running in self._running.items():
+                    if tasks.get(id) != running.task:
+                        running.cancel.set()
+                for id, task in sorted(tasks.items()):
+                    if self._may_start(id, task):
+                        self._start(id, task)
+
+    async def _stop(self) -> None:
+        for running in self._running.values():
+            running.cancel.set()
+        if self._running:
+            await asyncio.wait([running.thread for running in self._running.values()], timeout=10)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _may_start(self, id: str, task: Task) -> bool:
+        if id in self._running or id in self._later:
+            return False
+        others = [running.task for running in self._running.values()]
+        if any(other.version == task.version for other in others):
+            return False  # two tasks of one version would work on the same folder
+        match task:
+            case Import():
+                return sum(isinstance(other, Import) for other in others) < self._settings.imports
+            case Copy():
+                return sum(isinstance(other, Copy) for other in others) < self._settings.copies
+            case Discard() | Release() | Withdraw():
+                return True
+
+    def _start(self, id: str, task: Task) -> None:
+        cancel = threading.Event()
+        thread = asyncio.create_task(self._perform(id, task, cancel), name=f"task {id}")
+        self._running[id] = _Running(task, cancel, thread)
+
+    async def _perform(self, id: str, task: Task, cancel: threading.Event) -> None:
+        try:
+            outcome = await self._loop.run_in_executor(self._pool, self._work, id, task, cancel)
+            await self._submit(outcome, saga=task.saga)
+            crash_at("task.done")
+        except Cancelled:
+            log.info("task_stopped", task=id)
+        except Exception:
+            failures = self._failures.get(id, 0)
+            delay = AGAIN[min(failures, len(AGAIN) - 1)]
+            log.exception("task_failed", task=id, again_in=delay)
+            self._failures[id] = failures + 1
+            self._later.add(id)
+            self._loop.call_later(delay, self._again, id)
+        else:
+            self._failures.pop(id, None)
+        finally:
+            del self._running[id]
+            self.wake()
+            self._changed()
+
+    def _again(self, id: str) -> None:
+        self._later.discard(id)
+        self.wake()
+
+    def _work(self, id: str, task: Task, cancel: threading.Event) -> Local:
+        """In a thread: do it, and make a message of the outcome."""
+        with structlog.contextvars.bound_contextvars(task=id, version=task.version, saga=task.saga):
+            match task:
+                case Import():
+                    return self._import(task, cancel)
+                case Copy():
+                    return self._copy(task, cancel)
+                case Discard():
+                    discard(self._backend, task)
+                    return messages.Removed(done=task)
+                case Withdraw():
+                    withdraw(self._backend, task)
+                    return messages.Removed(done=task)
+                case Release():
+                    return messages.Released(done=task, gone=release(self._backend, task))
+
+    def _import(self, task: Import, cancel: threading.Event) -> Local:
+        meter = Meter(task.version, task.version, self._say)
+        try:
+            made = prepare(self._backend, task, self._settings.max_virtual_size, meter, cancel)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - every failure becomes a refusal that the user sees
+            failure = _failure(error, "import")
+            discard(self._backend, Discard(version=task.version, saga=task.saga))
+            return messages.ImportRejected(version=task.version, attempt=task.attempt, failure=failure)
+        log.info("import_done", size=made.manifest.size, datastore=made.datastore)
+        return messages.ImportDone(
+            version=task.version,
+            attempt=task.attempt,
+            manifest=made.manifest,
+            datastore=made.datastore,
+            warnings=made.warnings,
+        )
+
+    def _copy(self, task: Copy, cancel: threading.Event) -> Local:
+        meter = Meter(task.copy, task.version, self._say)
+        try:
+            made = make(
+                self._backend,
+                task,
+                meter,
+                cancel,
+                lambda network, reused: self._arrived(task, network, reused),
+                self._settings.threads,
+            )
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - as for imports
+            failure = _failure(error, "copy")
+            if not failure.retry:
+                self._backend.abandon(task.version)
+            return messages.CopyRejected(copy=task.copy, version=task.version, attempt=task.attempt, failure=failure)
+        log.info("copy_done", network=made.network, reused=made.reused, datastore=made.placed.datastore)
+        manifest = made.placed.item.manifest
+        return messages.CopyDone(
+            copy=task.copy,
+            version=task.version,
+            attempt=task.attempt,
+            digest=manifest.digest,
+            datastore=made.placed.datastore,
+            files=tuple(
+                FileDigest(lun=disk.lun, format=disk.format, size=disk.size, root=disk.root) for disk in manifest.disks
+            ),
+            bytes_network=made.network,
+            bytes_reused=made.reused,
+        )
+
+    def _arrived(self, task: Copy, network: int, reused: int) -> None:
+        """From a thread; nobody waits for it, finalising goes on meanwhile."""
+        body = messages.CopyArrived(
+            copy=task.copy,
+            version=task.version,
+            attempt=task.attempt,
+            digest=task.manifest.digest,
+            bytes_network=network,
+            bytes_reused=reused,
+        )
+
+        async def tell() -> None:
+            await self._submit(body, saga=task.saga)
+
+        asyncio.run_coroutine_threadsafe(tell(), self._loop).add_done_callback(_say_untold)
+
+
+def _failure(error: Exception, step: str) -> Failure:
+    failure = failure_of(error, step)
+    if failure.code == "internal":
+        log.error("unexpected_error", step=step, exc_info=error)
+    else:
+        log.warning("refused", code=failure.code, step=failure.step, text=failure.text)
+    return failure
+
+
+def _say_untold(told: Future[None]) -> None:
+    if not told.cancelled() and (error := told.exception()) is not None:
+        log.warning("arrival_not_told", error=repr(error))

@@ -1,0 +1,109 @@
+"""What every route does: say who asks, put a question to a service, and answer with what it said."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+
+from contracts import requests as contract
+from contracts.errors import Problem
+from contracts.names import ID, POD
+from contracts.requests import Actor, command_id
+from gateway.live import Hub
+from gateway.paths import named
+from gateway.problems import RefusedError, refuse
+from gateway.progress import Latest
+from gateway.settings import GatewaySettings
+from gateway.shapes import render
+from runtime.requests import Requests
+
+V = TypeVar("V", bound=msgspec.Struct)
+
+LONGEST_NUMBER = 32
+
+_id = re.compile(ID)
+_pod = re.compile(POD)
+
+
+@dataclass(frozen=True)
+class Door:
+    """The way from a route to the services and to what is live."""
+
+    settings: GatewaySettings
+    requests: Requests
+    hub: Hub
+    progress: Latest
+
+    def actor(self, _: Request[Any, Any, Any]) -> Actor:
+        """Who asks. Everyone is the one actor of the settings until callers prove who they are."""
+        return Actor(tenant=self.settings.actor_tenant, name=self.settings.actor_name)
+
+    def command(self, request: Request[Any, Any, Any], key: str | None) -> dict[str, Any]:
+        """Actor and id of a command; without an Idempotency-Key each request is a command of its own."""
+        actor = self.actor(request)
+        return {"actor": actor, "id": command_id(actor, uuid.uuid4().hex if key is None else key)}
+
+    async def ask(self, request: contract.Request, expected: type[V]) -> V:
+        """The reply of the owning service.
+
+        Raises:
+            RefusedError: the service refused, or does not answer.
+        """
+        reply = await self.requests.ask(request, timeout=self.settings.request_timeout)
+        if isinstance(reply, Problem):
+            raise RefusedError(reply)
+        if not isinstance(reply, expected):
+            raise TypeError(f"{request.subject()} was answered with {type(reply).__name__}")
+        return reply
+
+
+Services: TypeAlias = NamedDependency[Door]
+"""The door as routes ask for it."""
+
+
+def answer(view: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """A view as JSON."""
+    return Response(render(view), status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def accepted(reply: contract.Accepted) -> Response[bytes]:
+    """202: the work goes on; the job at Location tells how."""
+    return answer(reply, 202, {"location": f"/v1/jobs/{reply.job}"})
+
+
+# A path that cannot name anything names nothing: 404, and no service is asked.
+
+
+def image_in(segment: str) -> str:
+    """The image that a path names. Raises RefusedError (image_not_found)."""
+    image = named(segment)
+    if image is None:
+        hint = "Name an image by its id, or as gallery/name; GET /v1/images lists them."
+        raise refuse("image_not_found", "The path names no image.", hint)
+    return image
+
+
+def number_in(segment: str) -> str:
+    """The version number, or ``latest``, that a path names. Raises RefusedError (version_not_found)."""
+    if not 0 < len(segment) <= LONGEST_NUMBER or not segment.isascii() or not segment.isprintable():
+        raise refuse("version_not_found", "The path names no version.", "A version is 1.0.0, 1.0 or latest.")
+    return segment
+
+
+def pod_in(segment: str) -> str:
+    """The pod that a path names. Raises RefusedError (pod_not_found)."""
+    if not _pod.match(segment):
+        raise refuse("pod_not_found", "The path names no pod.", "GET /v1/pods lists them.")
+    return segment
+
+
+def job_in(segment: str) -> str:
+    """The job that a path names. Raises RefusedError (job_not_found)."""
+    if not _id.match(segment):
+        raise refuse("job_not_found", "The path names no job.", "GET /v1/jobs lists them.")
+    return segment

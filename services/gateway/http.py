@@ -1,0 +1,93 @@
+"""The HTTP protocol of the server, with bounds: how long a head may take, how large it may be, how many connections.
+
+uvicorn times out idle connections only; a client that sends its head a byte a minute would hold one for ever.
+"""
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from contracts.errors import Problem
+from gateway import problems
+
+ABORT = "imprint.abort"
+"""Key in the ASGI scope: cuts the connection at once, for a client that takes nothing."""
+
+
+class Connection(H11Protocol):
+    """One client connection. ``head_timeout`` (seconds) and ``most`` (connections) are set by `bounded`."""
+
+    head_timeout = 15.0
+    most = 512
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._served = self.app
+        self.app = self._serve
+        self._head: asyncio.TimerHandle | None = None
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        self._head_done()
+        scope[ABORT] = self.transport.abort
+        await self._served(scope, receive, send)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client came; one too many is told so and let go."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._refuse(Problem(code="busy", detail="Too many connections.", hint="Try again in a few seconds."))
+            return
+        self._head = self.loop.call_later(self.head_timeout, self._head_late)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came; between two requests they begin a new head, which has its own time."""
+        if self.transport.is_closing():
+            return
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self._head is None:
+            self._head = self.loop.call_later(self.head_timeout, self._head_late)
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._head_done()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP, or has too long a head."""
+        self._head_done()
+        self._refuse(Problem(code="bad_request", detail=msg, hint="The head of a request may have 16 KiB."))
+
+    def _head_done(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _head_late(self) -> None:
+        self._head = None
+        if not self.transport.is_closing():
+            self._refuse(Problem(code="request_timeout", detail="The head of the request took too long."))
+
+    def _refuse(self, problem: Problem) -> None:
+        content = problems.body(problem)
+        pairs = {
+            "content-type": problems.MEDIA_TYPE,
+            "content-length": str(len(content)),
+            "connection": "close",
+            **problems.headers(problem),
+        }
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            head = h11.Response(
+                status_code=problems.status(problem),
+                headers=[(name.encode(), value.encode()) for name, value in pairs.items()],
+            )
+            for event in (head, h11.Data(data=content), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def bounded(head_timeout: float, most: int) -> type[Connection]:
+    """The protocol with these bounds: seconds for a head, connections at a time."""
+    return type("BoundedConnection", (Connection,), {"head_timeout": head_timeout, "most": most})

@@ -1,0 +1,65 @@
+"""Whether the door and the services behind it work: for probes, not for people."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+
+from contracts.errors import Problem
+from contracts.requests import Actor, GetHealth, HealthView
+from gateway.answers import problems
+from gateway.door import Door, Services
+from gateway.shapes import Alive, Readiness, convert
+
+PATIENCE = 1.0
+"""Seconds that a service may take to say how it is."""
+
+
+@get(
+    "/health/live",
+    operation_id="live",
+    summary="Is the door alive",
+    tags=["health"],
+    responses={
+        200: ResponseSpec(data_container=Alive, description="It is.", generate_examples=False),
+        **problems("bad_request", "host_not_allowed", "internal", "busy"),
+    },
+)
+async def live() -> Response[bytes]:
+    """Answers as long as the process runs."""
+    return Response(msgspec.json.encode(Alive()), media_type="application/json")
+
+
+@get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Is the hub ready",
+    tags=["health"],
+    responses={
+        200: ResponseSpec(data_container=Readiness, description="Everything works.", generate_examples=False),
+        503: ResponseSpec(data_container=Readiness, description="Something does not.", generate_examples=False),
+        **problems("bad_request", "host_not_allowed", "internal"),
+    },
+)
+async def ready(door: Services, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Asks each hub service whether its consumers and its relay move."""
+    actor = door.actor(request)
+    services = await asyncio.gather(*(_ask(door, name, actor) for name in door.settings.services))
+    good = door.hub.live and all(service.ready for service in services)
+    body = Readiness(ready=good, events=door.hub.live, services=tuple(convert(service) for service in services))
+    return Response(msgspec.json.encode(body), status_code=200 if good else 503, media_type="application/json")
+
+
+async def _ask(door: Door, service: str, actor: Actor) -> HealthView:
+    reply = await door.requests.ask(GetHealth(actor=actor), service=service, timeout=PATIENCE)
+    if isinstance(reply, Problem):
+        return HealthView(service=service, ready=False, reasons=(reply.detail,), at=datetime.now(UTC))
+    if not isinstance(reply, HealthView):
+        raise TypeError(f"health of {service} was answered with {type(reply).__name__}")
+    return reply
+
+
+HANDLERS = (live, ready)

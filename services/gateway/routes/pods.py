@@ -1,0 +1,67 @@
+"""Pods: what their connectors last said of them."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+from contracts.requests import GetPod, GetPodLibrary, GetPodVms, ItemPage, ListPods, PodPage, VmPage
+from contracts.views import PodView
+from gateway.answers import Cursor, Limit, reads
+from gateway.door import Services, answer, pod_in
+from gateway.shapes import shape
+
+TAGS = ["pods"]
+
+
+@get(
+    "/v1/pods",
+    operation_id="list_pods",
+    summary="List pods",
+    tags=TAGS,
+    responses=reads(shape(PodPage), "A page of pods, by name."),
+)
+async def list_pods(
+    door: Services, request: Request[Any, Any, Any], limit: Limit = 100, cursor: Cursor = None
+) -> Response[bytes]:
+    """All enrolled pods."""
+    return answer(await door.ask(ListPods(actor=door.actor(request), limit=limit, cursor=cursor), PodPage))
+
+
+@get(
+    "/v1/pods/{pod:str}",
+    operation_id="get_pod",
+    summary="Show a pod",
+    tags=TAGS,
+    responses=reads(shape(PodView), "The pod.", "pod_not_found"),
+)
+async def get_pod(door: Services, request: Request[Any, Any, Any], pod: FromPath[str]) -> Response[bytes]:
+    """A pod and when it was last heard of."""
+    return answer(await door.ask(GetPod(actor=door.actor(request), pod=pod_in(pod)), PodView))
+
+
+@get(
+    "/v1/pods/{pod:str}/vms",
+    operation_id="list_pod_vms",
+    summary="List the VMs of a pod",
+    tags=TAGS,
+    responses=reads(shape(VmPage), "The VMs as of the pod's last inventory.", "pod_not_found"),
+)
+async def list_pod_vms(door: Services, request: Request[Any, Any, Any], pod: FromPath[str]) -> Response[bytes]:
+    """What could be imported from a pod; `at` is the time of the inventory."""
+    return answer(await door.ask(GetPodVms(actor=door.actor(request), pod=pod_in(pod)), VmPage))
+
+
+@get(
+    "/v1/pods/{pod:str}/library",
+    operation_id="list_pod_library",
+    summary="List the content library of a pod",
+    tags=TAGS,
+    responses=reads(shape(ItemPage), "The library as of the pod's last inventory.", "pod_not_found"),
+)
+async def list_pod_library(door: Services, request: Request[Any, Any, Any], pod: FromPath[str]) -> Response[bytes]:
+    """The versions that a pod holds; `at` is the time of the inventory."""
+    return answer(await door.ask(GetPodLibrary(actor=door.actor(request), pod=pod_in(pod)), ItemPage))
+
+
+HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library)

@@ -1,0 +1,38 @@
+"""What the gateway needs to know from outside; read by ``__main__`` only."""
+
+from runtime.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class GatewaySettings(Settings, frozen=True, kw_only=True):
+    """Settings of the HTTP door. ``IMPRINT_PORT`` 0 takes any free port; the address is in ``<data>/address``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    allowed_hosts: str = ""
+    """More names by which clients may call the door (``Host``), separated by commas; loopback names always may."""
+    hub_services: str = "catalog,replicator,sharing"
+    """The services without which the door is not ready, separated by commas."""
+    actor_tenant: str = "default"
+    actor_name: str = "admin"
+    max_connections: int = 512
+    max_streams: int = 128
+    """Clients of ``/v1/events`` at a time; fewer than connections, so that they cannot shut everyone else out."""
+    request_timeout: float = 10.0
+    """Seconds that a service may take for a reply."""
+    receive_timeout: float = 15.0
+    """Seconds that a client may take for the head of a request, and again for its body."""
+    stop_timeout: float = 5.0
+    """Seconds that running requests get to end when the door closes."""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names that a ``Host`` header may have, without the port, in lower case."""
+        named = [name.strip().lower() for name in self.allowed_hosts.split(",")]
+        own = [] if self.host in ("0.0.0.0", "::") else [f"[{self.host}]" if ":" in self.host else self.host.lower()]  # noqa: S104 - compared, not bound
+        return frozenset(name for name in (*LOOPBACK, *named, *own) if name)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.hub_services.split(",") if name.strip())

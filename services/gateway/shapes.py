@@ -1,0 +1,80 @@
+"""What the door answers: the services' views without their internal tag, under the names that people use.
+
+The shapes are made from the views, so that they cannot drift apart. Every field is always there.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from contracts import requests as replies
+from contracts import views
+
+
+def untagged(view: type[msgspec.Struct], name: str, known: Mapping[type, type]) -> type[msgspec.Struct]:
+    """A Struct with the fields of ``view`` and no tag; ``known`` tells the shapes of views inside it."""
+    fields = [(field.name, _translate(field.type, known)) for field in msgspec.structs.fields(view)]
+    namespace = {"__doc__": view.__doc__}
+    return msgspec.defstruct(name, fields, frozen=True, kw_only=True, module=__name__, namespace=namespace)
+
+
+def _translate(kind: Any, known: Mapping[type, type]) -> Any:
+    if get_origin(kind) is tuple:
+        return tuple[tuple(known.get(part, part) for part in get_args(kind))]  # type: ignore[misc]
+    return known.get(kind, kind)
+
+
+_NAMES: dict[type[msgspec.Struct], str] = {
+    views.ImageView: "Image",
+    views.VersionView: "Version",
+    views.CopyView: "Copy",
+    views.PodView: "Pod",
+    views.VmView: "PodVm",
+    views.ItemView: "PodLibraryItem",
+    views.JobView: "Job",
+    views.TimelineView: "JobEvent",
+    replies.Accepted: "Accepted",
+    replies.HealthView: "ServiceHealth",
+    replies.ImagePage: "ImageList",
+    replies.VersionPage: "VersionList",
+    replies.CopyPage: "CopyList",
+    replies.PodPage: "PodList",
+    replies.VmPage: "PodVmList",
+    replies.ItemPage: "PodLibrary",
+    replies.JobPage: "JobList",
+    replies.TimelinePage: "JobEventList",
+}
+SHAPES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
+"""View or page -> its shape over HTTP."""
+for _view, _name in _NAMES.items():
+    SHAPES[_view] = untagged(_view, _name, SHAPES)
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    """The process answers."""
+
+    live: bool = True
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the hub works, service by service; ``events`` tells whether live events come in."""
+
+    ready: bool
+    events: bool
+    services: tuple[SHAPES[replies.HealthView], ...]  # type: ignore[valid-type]
+
+
+def shape(view: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The shape of a view or of a page of views."""
+    return SHAPES[view]
+
+
+def render(view: msgspec.Struct) -> bytes:
+    """The JSON of a view or page in its shape."""
+    return msgspec.json.encode(msgspec.convert(view, shape(type(view)), from_attributes=True))
+
+
+def convert(view: msgspec.Struct) -> msgspec.Struct:
+    """A view in its shape."""
+    return msgspec.convert(view, shape(type(view)), from_attributes=True)

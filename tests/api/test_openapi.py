@@ -1,0 +1,214 @@
+"""The OpenAPI document, and the door held against it by generated requests."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from api import views
+from api.backend import backend
+from api.conftest import SERVICES, add_streams
+from contracts.errors import CODES
+from gateway.server import gateway
+from gateway.settings import GatewaySettings
+
+VERSION = "/v1/images/{image}/versions/{version}"
+ROUTES = {
+    ("GET", "/v1/images"),
+    ("POST", "/v1/images"),
+    ("GET", "/v1/images/{image}"),
+    ("GET", "/v1/images/{image}/versions"),
+    ("POST", "/v1/images/{image}/versions"),
+    ("GET", VERSION),
+    ("POST", f"{VERSION}/publish"),
+    ("POST", f"{VERSION}/republish"),
+    ("GET", f"{VERSION}/copies"),
+    ("GET", "/v1/pods"),
+    ("GET", "/v1/pods/{pod}"),
+    ("GET", "/v1/pods/{pod}/vms"),
+    ("GET", "/v1/pods/{pod}/library"),
+    ("GET", "/v1/jobs"),
+    ("GET", "/v1/jobs/{job}"),
+    ("GET", "/v1/jobs/{job}/events"),
+    ("GET", "/v1/events"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+}
+EXAMPLES = 5
+"""Generated requests for each operation and mode: about 150 in all."""
+ALL = list(HealthCheck)
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+
+
+@pytest.fixture(scope="module")
+def api_url(module_nats: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a door listens; it runs in a thread of its own, because generated tests block theirs."""
+    settings_ = GatewaySettings(data=str(tmp_path_factory.mktemp("door")), nats_url=module_nats, port=0)
+    started, found = threading.Event(), list[str]()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with AsyncExitStack() as stack:
+            await add_streams(module_nats)
+            await stack.enter_async_context(backend(module_nats, *SERVICES))
+            found.append((await stack.enter_async_context(gateway(settings_))).url)
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="door")
+    thread.start()
+    assert started.wait(30)
+    yield found[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
+    assert not thread.is_alive()
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def document(api_url: str) -> dict[str, Any]:
+    """The document as a client gets it."""
+    response = httpx.get(f"{api_url}/openapi.json", trust_env=False)
+    assert response.headers["content-type"] == "application/json"
+    return dict(response.json())
+
+
+@pytest.fixture(scope="module")
+def api_schema(document: dict[str, Any]) -> Any:
+    """The document for generated tests."""
+    return schemathesis.openapi.from_dict(document)
+
+
+GENERATED = [
+    (mode, method, path)
+    for method, path in sorted(ROUTES - {("GET", "/v1/events")})  # whose answers have no end
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE or path.startswith("/v1")  # health takes nothing that could be wrong
+]
+
+
+@pytest.mark.parametrize(("mode", "method", "path"), GENERATED, ids=[f"{m.value} {v} {p}" for m, v, p in GENERATED])
+def test_generated_requests_are_answered_as_the_document_says(
+    api_url: str, api_schema: Any, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = api_schema[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=ALL)
+    def check(case: Any) -> None:
+        case.call_and_validate(base_url=api_url, checks=CHECKS, timeout=20)
+
+    check()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_every_route_of_the_design_is_in_the_document(document: dict[str, Any]) -> None:
+    assert {(method.upper(), path) for path, method, _ in operations(document)} == ROUTES
+
+
+def test_every_operation_says_what_it_is_and_documents_its_refusals(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert operation["operationId"], path
+        assert operation["summary"], path
+        assert operation["description"], path
+        refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"400", "403", "500"} <= set(refusals), path
+        if path.startswith("/v1"):
+            assert {"422", "503", "504"} <= set(refusals), path
+        if method == "post":
+            assert {"408", "413", "415"} <= set(refusals), path
+        if "{" in path and method == "get":
+            assert "404" in refusals, path
+        for status, answer in refusals.items():
+            if (path, status) == ("/health/ready", "503"):
+                continue
+            assert list(answer["content"]) == ["application/problem+json"], (path, status)
+            codes = re.findall(r"`([a-z_]+)`", answer["description"])
+            assert codes, (path, status)
+            assert all(CODES[code][0] == int(status) for code in codes), (path, status)
+
+
+def test_bounds_and_forbidden_fields_are_in_the_document(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("ImageToRegister", "VersionToImport", "SourceToImport", "Publication", "TargetsToPublish"):
+        assert schemas[name]["additionalProperties"] is False, name
+    for path, _, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] == "limit":
+                schema = parameter["schema"]
+                assert (schema["type"], schema["minimum"], schema["maximum"]) == ("integer", 1, 500), path
+    assert schemas["ImageToRegister"]["properties"]["name"]["maxLength"] == 80
+
+
+def test_the_document_shows_no_internal_tag_and_nothing_that_only_python_understands(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if "type" in schema.get("properties", {})] == ["ProblemDetails"]
+    assert r"(?!\n)" not in str(document)
+    assert "_Page" not in schemas
+
+
+def test_the_document_and_what_it_describes_load_nothing_from_elsewhere(document: dict[str, Any]) -> None:
+    assert "://" not in re.sub(r"https://spec\.openapis\.org", "", str(document))
+
+
+@pytest.mark.parametrize("path", ["/schema", "/docs", "/schema/openapi.json", "/favicon.ico"])
+def test_no_pages_are_served_beside_the_document(api_url: str, path: str) -> None:
+    assert httpx.get(api_url + path, trust_env=False).status_code == 404
+
+
+def test_an_example_of_everything_fits_the_document(api_url: str, document: dict[str, Any]) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+    urls = {
+        "/v1/images": "/v1/images",
+        "/v1/images/{image}": f"/v1/images/{views.IMAGE}",
+        "/v1/images/{image}/versions": "/v1/images/default/debian/versions",
+        "/v1/images/{image}/versions/{version}": "/v1/images/default/debian/versions/1.0.0",
+        "/v1/images/{image}/versions/{version}/copies": "/v1/images/default/debian/versions/1.0.0/copies",
+        "/v1/pods": "/v1/pods",
+        "/v1/pods/{pod}": "/v1/pods/pod-1",
+        "/v1/pods/{pod}/vms": "/v1/pods/pod-1/vms",
+        "/v1/pods/{pod}/library": "/v1/pods/pod-1/library",
+        "/v1/jobs": "/v1/jobs",
+        "/v1/jobs/{job}": f"/v1/jobs/{views.JOB}",
+        "/v1/jobs/{job}/events": f"/v1/jobs/{views.JOB}/events",
+        "/health/live": "/health/live",
+        "/health/ready": "/health/ready",
+    }
+    assert set(urls) == {path for path, method, _ in operations(document) if method == "get"} - {"/v1/events"}
+    for path, url in urls.items():
+        response = httpx.get(api_url + url, trust_env=False)
+        assert response.status_code == 200, (url, response.text)
+        assert schema[path]["GET"].is_valid_response(response), (url, response.text)

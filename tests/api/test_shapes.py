@@ -1,0 +1,57 @@
+"""The forms of what goes in and out over HTTP are those of the services."""
+
+import msgspec
+import pytest
+
+from contracts import requests as contract
+from contracts.events.hub import Targets
+from contracts.manifest import Source
+from gateway import bodies
+from gateway.openapi import BODIES
+from gateway.shapes import SHAPES
+
+
+def forms(kind: type[msgspec.Struct]) -> dict[str, object]:
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+
+
+@pytest.mark.parametrize(
+    ("body", "command", "elsewhere"),
+    [
+        (bodies.ImageToRegister, contract.RegisterImage, {"actor", "id"}),
+        (bodies.VersionToImport, contract.ImportVersion, {"actor", "id", "image"}),
+        (bodies.Publication, contract.PublishVersion, {"actor", "id", "image", "number", "again"}),
+        (bodies.SourceToImport, Source, set()),
+        (bodies.TargetsToPublish, Targets, set()),
+    ],
+)
+def test_a_body_has_the_fields_and_defaults_of_its_command(
+    body: type[msgspec.Struct], command: type[msgspec.Struct], elsewhere: set[str]
+) -> None:
+    wanted = {name: default for name, default in forms(command).items() if name not in elsewhere}
+    given = forms(body)
+    assert set(given) == set(wanted)
+    plain = {name for name, default in wanted.items() if not isinstance(default, msgspec.Struct)}
+    assert {name: given[name] for name in plain} == {name: wanted[name] for name in plain}
+
+
+def test_every_body_refuses_unknown_fields_at_every_depth() -> None:
+    for kind, _ in BODIES.values():
+        for nested in (kind, *(field.type for field in msgspec.structs.fields(kind))):
+            if isinstance(nested, type) and issubclass(nested, msgspec.Struct):
+                assert nested.__struct_config__.forbid_unknown_fields, nested
+
+
+@pytest.mark.parametrize("view", SHAPES, ids=lambda view: view.__name__)
+def test_a_shape_has_every_field_of_its_view_and_no_tag(view: type[msgspec.Struct]) -> None:
+    shape = SHAPES[view]
+    assert shape.__struct_config__.tag is None
+    assert shape.__doc__ == view.__doc__
+    fields = msgspec.structs.fields(shape)
+    assert [field.name for field in fields] == [field.name for field in msgspec.structs.fields(view)]
+    assert all(field.required for field in fields)
+
+
+def test_every_reply_that_the_door_passes_on_has_a_shape() -> None:
+    later = {contract.Done, contract.MemberPage, contract.DeadLetterPage}
+    assert set(contract.REPLIES.values()) - later <= set(SHAPES)

@@ -1,0 +1,279 @@
+"""The runner: what is wanted is under way, what is not wanted stops, and every outcome is handed back once."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pods import Pod
+
+from connector import messages, tasks
+from connector.domain.tasks import Copy, Discard, Release, Task, Withdraw
+from connector.settings import ConnectorSettings
+from connector.tasks import Runner
+from runtime.work import Local
+
+Pods = Callable[..., Pod]
+
+
+class Desk:
+    """Task documents in memory; what is handed back closes the task, as the reactions do."""
+
+    def __init__(self, pod: Pod, **more: Any) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.outcomes: asyncio.Queue[Local] = asyncio.Queue()
+        self.fail = 0
+        self.changes = 0
+        self.settings = ConnectorSettings(data="unused", pod="pod-1", root="unused", ticket_key_file="unused", **more)
+        self.runner = Runner(pod.backend, self.settings, self.wanted, self.submit, lambda _: None, self.changed)
+
+    async def wanted(self) -> dict[str, Task]:
+        return dict(self.tasks)
+
+    async def submit(self, body: Local, *, saga: str = "") -> None:
+        assert saga == "saga"
+        if self.fail:
+            self.fail -= 1
+            raise OSError("the store failed")
+        if not isinstance(body, messages.CopyArrived):
+            done = getattr(body, "done", None)
+            self.tasks.pop(getattr(body, "copy", None) or getattr(body, "version", None) or _id(done), None)
+        await self.outcomes.put(body)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def want(self, *wanted: Task) -> None:
+        for task in wanted:
+            self.tasks[_id(task)] = task
+        self.runner.wake()
+
+    async def outcome(self) -> Local:
+        return await asyncio.wait_for(self.outcomes.get(), 10)
+
+
+def _id(task: Any) -> str:
+    return str(getattr(task, "copy", None) or task.version)
+
+
+@asynccontextmanager
+async def running(desk: Desk) -> AsyncIterator[Desk]:
+    work = asyncio.create_task(desk.runner.run())
+    try:
+        yield desk
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+@pytest.fixture
+def pod(pods: Pods) -> Pod:
+    return pods("pod-1")
+
+
+async def test_an_import_is_carried_out_and_handed_back(pod: Pod) -> None:
+    async with running(Desk(pod)) as desk:
+        task = pod.import_task(pod.vm(), saga="saga")
+        desk.want(task)
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.ImportDone)
+        assert (outcome.version, outcome.attempt, outcome.datastore) == (task.version, 1, "main")
+        assert outcome.manifest.disks[0].size == 300_000
+
+
+async def test_a_refused_import_is_handed_back_with_its_reason_and_leaves_nothing(pod: Pod) -> None:
+    async with running(Desk(pod)) as desk:
+        desk.want(pod.import_task(pod.file("empty", b""), saga="saga"))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.ImportRejected)
+        assert outcome.failure.code == "file_empty"
+        assert pod.leftovers() == []
+
+
+async def test_a_defect_is_handed_back_as_internal(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tasks, "prepare", broken)
+    async with running(Desk(pod)) as desk:
+        desk.want(pod.import_task(pod.vm(), saga="saga"))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.ImportRejected)
+        assert (outcome.failure.code, outcome.failure.retry) == ("internal", True)
+
+
+async def test_a_copy_says_that_it_arrived_and_then_that_it_is_done(pods: Pods, pod: Pod) -> None:
+    two = pods("pod-2")
+    source = pod.import_task(pod.file("disk", os.urandom(100_000)))
+    manifest = pod.prepare(source).manifest
+    async with running(Desk(two)) as desk:
+        task = two.copy_task(source.version, manifest, pod, saga="saga")
+        desk.want(task)
+        arrived, done = await desk.outcome(), await desk.outcome()
+        assert isinstance(arrived, messages.CopyArrived)
+        assert isinstance(done, messages.CopyDone)
+        assert (done.digest, done.bytes_network, done.bytes_reused) == (
+            manifest.digest,
+            arrived.bytes_network,
+            arrived.bytes_reused,
+        )
+        assert [file.root for file in done.files] == [manifest.disks[0].root]
+
+
+async def test_a_copy_that_failed_keeps_what_it_has_unless_the_failure_is_for_good(pods: Pods, pod: Pod) -> None:
+    two = pods("pod-2")
+    source = pod.import_task(pod.file("disk", os.urandom(100_000)))
+    manifest = pod.prepare(source).manifest
+    async with running(Desk(two)) as desk:
+        desk.want(two.copy_task(source.version, manifest, saga="saga"))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.CopyRejected)
+        assert outcome.failure.code == "source_unreachable"
+        assert two.leftovers() == [f"datastores/main/staging/{source.version}"]
+        desk.want(two.copy_task(source.version, manifest, saga="saga", datastore="absent"))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.CopyRejected)
+        assert outcome.failure.code == "datastore_not_found"
+        assert two.leftovers() == []
+
+
+class Held:
+    """Work that goes on until it is let go or cancelled; counts what runs at once."""
+
+    def __init__(self) -> None:
+        self.started: asyncio.Queue[str] = asyncio.Queue()
+        self.go = threading.Event()
+        self.cancelled: list[str] = []
+        self.now = self.most = 0
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+
+    def __call__(self, backend: object, task: Any, meter: object, cancel: threading.Event, *_: object) -> Any:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self._loop.call_soon_threadsafe(self.started.put_nowait, task.copy)
+        try:
+            while not self.go.wait(0.01):
+                if cancel.is_set():
+                    self.cancelled.append(task.copy)
+                    raise tasks.Cancelled
+            raise OSError(5, "Input/output error")
+        finally:
+            with self._lock:
+                self.now -= 1
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.started.get(), 10)
+
+
+@pytest.fixture
+def copies(pod: Pod) -> list[Copy]:
+    made = []
+    for number in range(4):
+        source = pod.import_task(pod.file(f"disk-{number}", b"x" * (number + 1)))
+        made.append(pod.copy_task(source.version, pod.prepare(source).manifest, saga="saga"))
+    return made
+
+
+async def test_no_more_copies_run_at_once_than_the_setting_says(
+    pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    monkeypatch.setattr(tasks, "make", held)
+    async with running(Desk(pod, copies=2)) as desk:
+        desk.want(*copies)
+        assert [await held.next(), await held.next()] == [copies[0].copy, copies[1].copy]
+        held.go.set()
+        for _ in copies:
+            await desk.outcome()
+        assert held.most == 2
+        assert desk.changes >= 3
+
+
+async def test_work_that_is_no_longer_wanted_stops_and_the_newer_word_is_carried_out(
+    pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    monkeypatch.setattr(tasks, "make", held)
+    async with running(Desk(pod)) as desk:
+        copy = copies[0]
+        desk.want(copy)
+        await held.next()
+        desk.want(Withdraw(version=copy.version, saga="saga", copy=copy.copy, attempt=1))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.Removed)
+        assert held.cancelled == [copy.copy]
+
+
+async def test_two_tasks_of_one_version_never_run_at_once(
+    pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    monkeypatch.setattr(tasks, "make", held)
+    async with running(Desk(pod)) as desk:
+        copy = copies[0]
+        desk.want(copy)
+        await held.next()
+        desk.want(Discard(version=copy.version, saga="saga"))
+        held.go.set()
+        assert [type(await desk.outcome()) for _ in range(2)] == [messages.CopyRejected, messages.Removed]
+
+
+async def test_stopping_cancels_what_runs_and_leaves_the_tasks_for_the_next_start(
+    pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held()
+    monkeypatch.setattr(tasks, "make", held)
+    async with running(Desk(pod)) as desk:
+        desk.want(copies[0])
+        await held.next()
+    assert held.cancelled == [copies[0].copy]
+    assert list(desk.tasks) == [copies[0].copy]
+    assert desk.outcomes.empty()
+
+
+async def test_an_outcome_that_could_not_be_handed_back_is_worked_out_again(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN", (0.01,))
+    async with running(Desk(pod)) as desk:
+        desk.fail = 2
+        desk.want(pod.import_task(pod.vm(), saga="saga"))
+        assert isinstance(await desk.outcome(), messages.ImportDone)
+
+
+async def test_a_removal_that_failed_is_tried_again_until_it_works(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "AGAIN", (0.01,))
+    source = pod.vm()
+    task = pod.import_task(source, mode="convert")
+    pod.prepare(task)
+    delete, failures = pod.backend.delete_source, [1, 2]
+
+    def flaky(*arguments: Any) -> bool:
+        if failures:
+            raise OSError(5, f"Input/output error {failures.pop()}")
+        return delete(*arguments)
+
+    monkeypatch.setattr(pod.backend, "delete_source", flaky)
+    async with running(Desk(pod)) as desk:
+        desk.want(Release(version=task.version, saga="saga", source=source))
+        outcome = await desk.outcome()
+        assert isinstance(outcome, messages.Released)
+        assert outcome.gone
+        assert not failures
+
+
+async def test_what_was_unfinished_at_the_last_stop_is_begun_at_start(pod: Pod, tmp_path: Path) -> None:
+    desk = Desk(pod)
+    task = pod.import_task(pod.vm(), saga="saga")
+    desk.tasks[task.version] = task
+    trash = pod.folder / "datastores/main/staging/.trash-x"
+    trash.mkdir(parents=True)
+    async with running(desk):
+        assert isinstance(await desk.outcome(), messages.ImportDone)
+        assert not trash.exists()

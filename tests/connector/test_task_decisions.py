@@ -1,0 +1,356 @@
+"""What a connector decides on each word it hears, in whatever order the words come."""
+
+from datetime import UTC, datetime
+from itertools import permutations
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector import messages
+from connector.domain.inventory import inventory, pages
+from connector.domain.tasks import Closed, Copy, Discard, Import, Release, Task, Withdraw
+from connector.handlers import CLOSED, INVENTORY, TASK, reactions
+from contracts.errors import Failure
+from contracts.events import Event, Speaker, from_pods, to_pods
+from contracts.events.from_pods import Datastore, FileDigest, LibraryItem, Vm, VmDisk
+from contracts.events.to_pods import Holder
+from contracts.manifest import Disk, Manifest, Source
+from contracts.topology import HEARS, MAX_MESSAGE
+from runtime.work import Batch, Message, Work
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+POD = "pod-1"
+VERSION, COPY = "v" * 32, f"{'v' * 32}_pod-1_0"
+SOURCE = Source(pod=POD, name="golden")
+DISK = Disk(role="os", lun=0, format="raw", size=1, virtual_size=1, root="a" * 64, sha256="b" * 64)
+MANIFEST = Manifest(disks=(DISK,), source=SOURCE, created=NOW)
+FAILURE = Failure(code="io_error", step="read", text="broken", retry=True)
+
+
+class World:
+    """The documents of one connector; messages are handled as the processor handles them."""
+
+    def __init__(self) -> None:
+        self.documents: dict[tuple[str, str], Any] = {}
+        self.reminders: dict[str, Any] = {}
+        self._reactions = reactions(POD)
+        self._ids = 0
+
+    def hear(self, body: Any) -> list[Event]:
+        message = Message(f"m{self._ids}", "hub", NOW, "saga", body)
+        batch = Batch(self._new_id)
+        reaction = self._reactions[type(body)]
+        for ref in reaction.keys(message, batch.get):
+            batch.documents[ref.kind.name, ref.id or ""] = self.documents.get((ref.kind.name, ref.id or ""))
+        work = Work(batch, message)
+        assert reaction.handle(message, work) is None
+        batch.accept(work)
+        self.documents.update(batch.changed)
+        self.reminders.update(batch.reminders)
+        assert all(emitted.saga == "saga" for emitted in batch.emitted)
+        return [emitted.event for emitted in batch.emitted]
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"id{self._ids}"
+
+    def task(self, id: str = VERSION) -> Task | None:
+        return self.documents.get((TASK.name, id))
+
+    def closed(self, id: str = VERSION) -> Closed | None:
+        return self.documents.get((CLOSED.name, id))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def requested(attempt: int = 1, **more: Any) -> to_pods.SourceRequested:
+    fields = {
+        "pod": POD, "version": VERSION, "image": "i", "tenant": "t", "source": SOURCE, "mode": "clone",
+        "file_type": None, "datastore": None, "deadline": NOW,
+    }  # fmt: skip
+    return to_pods.SourceRequested(attempt=attempt, **(fields | more))
+
+
+def copy_requested(attempt: int = 1) -> to_pods.CopyRequested:
+    return to_pods.CopyRequested(
+        pod=POD, copy=COPY, version=VERSION, image="i", tenant="t", attempt=attempt, manifest=MANIFEST,
+        holders=(Holder(pod="pod-2", address="http://h:1"),), ticket=f"ticket-{attempt}",
+    )  # fmt: skip
+
+
+def withdrawn(attempt: int = 1) -> to_pods.CopyWithdrawn:
+    return to_pods.CopyWithdrawn(pod=POD, copy=COPY, version=VERSION, attempt=attempt)
+
+
+def import_done(attempt: int = 1) -> messages.ImportDone:
+    return messages.ImportDone(version=VERSION, attempt=attempt, manifest=MANIFEST, datastore="main", warnings=("w",))
+
+
+def import_rejected(attempt: int = 1) -> messages.ImportRejected:
+    return messages.ImportRejected(version=VERSION, attempt=attempt, failure=FAILURE)
+
+
+def copy_done(attempt: int = 1) -> messages.CopyDone:
+    return messages.CopyDone(
+        copy=COPY, version=VERSION, attempt=attempt, digest=MANIFEST.digest, datastore="main",
+        files=(FileDigest(lun=0, format="raw", size=1, root="a" * 64),), bytes_network=5, bytes_reused=6,
+    )  # fmt: skip
+
+
+def copy_rejected(attempt: int = 1) -> messages.CopyRejected:
+    return messages.CopyRejected(copy=COPY, version=VERSION, attempt=attempt, failure=FAILURE)
+
+
+DISCARDED = to_pods.SourceDiscarded(pod=POD, version=VERSION)
+RELEASED = to_pods.SourceReleased(pod=POD, version=VERSION, source=SOURCE)
+STARTED = from_pods.SourceStarted(version=VERSION, attempt=1)
+PREPARED = from_pods.SourcePrepared(version=VERSION, attempt=1, manifest=MANIFEST, datastore="main", warnings=("w",))
+REJECTED = from_pods.SourceRejected(version=VERSION, attempt=1, failure=FAILURE)
+
+
+def test_the_handlers_answer_exactly_what_the_topology_lets_them_hear() -> None:
+    heard = {kind for kind in reactions(POD) if issubclass(kind, Event)}
+    assert heard == set(HEARS[Speaker.CONNECTOR])
+
+
+def test_an_import_is_begun_once_however_often_it_is_asked_for(world: World) -> None:
+    assert world.hear(requested()) == [STARTED]
+    begun = world.task()
+    assert isinstance(begun, Import)
+    assert (begun.attempt, begun.source, begun.saga) == (1, SOURCE, "saga")
+    assert world.hear(requested()) == []
+    assert world.task() is begun
+
+
+def test_a_finished_import_is_told_and_closed(world: World) -> None:
+    world.hear(requested())
+    assert world.hear(import_done()) == [PREPARED]
+    assert world.task() is None
+    assert world.closed() == Closed(attempt=1, end="done")
+    assert world.hear(import_done()) == []
+
+
+def test_a_prepared_source_that_is_asked_for_again_is_looked_at_again(world: World) -> None:
+    world.hear(requested())
+    world.hear(import_done())
+    assert world.hear(requested()) == [STARTED]
+    assert world.hear(import_done()) == [PREPARED]
+
+
+def test_a_rejected_import_stays_rejected_for_its_attempt_and_may_be_tried_under_a_new_one(world: World) -> None:
+    world.hear(requested())
+    assert world.hear(import_rejected()) == [REJECTED]
+    assert world.hear(requested()) == [REJECTED]
+    assert world.task() is None
+    assert world.hear(requested(2)) == [from_pods.SourceStarted(version=VERSION, attempt=2)]
+    assert world.hear(requested(1)) == []
+
+
+def test_a_newer_attempt_replaces_an_import_and_the_older_ones_outcome_is_dropped(world: World) -> None:
+    world.hear(requested(1))
+    world.hear(requested(3, datastore="other"))
+    assert world.hear(requested(2)) == []
+    assert world.hear(import_done(1)) == []
+    assert world.hear(import_rejected(2)) == []
+    task = world.task()
+    assert isinstance(task, Import)
+    assert (task.attempt, task.datastore) == (3, "other")
+
+
+def test_a_source_on_another_pod_is_rejected_at_once(world: World) -> None:
+    (rejected,) = world.hear(requested(source=Source(pod="pod-2", name="golden")))
+    assert isinstance(rejected, from_pods.SourceRejected)
+    assert rejected.failure.code == "vm_not_found"
+    assert world.task() is None
+
+
+@pytest.mark.parametrize("before", [[], [requested()], [requested(), import_done()], [requested(), import_rejected()]])
+def test_a_discard_is_carried_out_whenever_it_comes_and_nothing_begins_after_it(
+    before: list[Any], world: World
+) -> None:
+    for body in before:
+        world.hear(body)
+    assert world.hear(DISCARDED) == []
+    task = world.task()
+    assert isinstance(task, Discard)
+    for late in (requested(), requested(9), RELEASED, import_done(), import_rejected()):
+        assert world.hear(late) == []
+        assert world.task() == task
+    assert world.hear(messages.Removed(done=task)) == []
+    assert world.task() is None
+    for late in (requested(), requested(9), RELEASED):
+        assert world.hear(late) == []
+        assert world.task() is None
+
+
+def test_a_release_is_carried_out_once_and_told_when_the_source_is_gone(world: World) -> None:
+    world.hear(requested(mode="convert"))
+    world.hear(import_done())
+    world.hear(RELEASED)
+    task = world.task()
+    assert isinstance(task, Release)
+    assert world.hear(requested(mode="convert")) == []
+    assert world.hear(messages.Released(done=task, gone=True)) == [from_pods.SourceDeleted(version=VERSION)]
+    assert world.task() is None
+    assert world.hear(messages.Released(done=task, gone=True)) == []
+    world.hear(RELEASED)
+    assert world.hear(messages.Released(done=task, gone=False)) == []
+
+
+def test_a_copy_is_made_told_and_closed(world: World) -> None:
+    assert world.hear(copy_requested()) == []
+    task = world.task(COPY)
+    assert isinstance(task, Copy)
+    assert task.ticket == "ticket-1"
+    arrived = messages.CopyArrived(
+        copy=COPY, version=VERSION, attempt=1, digest=MANIFEST.digest, bytes_network=5, bytes_reused=6
+    )
+    (transferred,) = world.hear(arrived)
+    assert isinstance(transferred, from_pods.CopyTransferred)
+    (finalised,) = world.hear(copy_done())
+    assert isinstance(finalised, from_pods.CopyFinalised)
+    assert (finalised.attempt, finalised.item, finalised.digest) == (1, VERSION, MANIFEST.digest)
+    assert world.task(COPY) is None
+    assert world.hear(arrived) == []
+    assert world.hear(copy_done()) == []
+
+
+def test_a_copy_asked_for_again_goes_on_or_is_looked_at_again(world: World) -> None:
+    world.hear(copy_requested())
+    first = world.task(COPY)
+    world.hear(copy_requested())
+    assert world.task(COPY) is first
+    world.hear(copy_done())
+    world.hear(copy_requested())
+    assert world.task(COPY) == first
+
+
+def test_a_newer_attempt_replaces_a_copy_and_an_older_word_changes_nothing(world: World) -> None:
+    world.hear(copy_requested(2))
+    for old in (copy_requested(1), withdrawn(1), copy_done(1), copy_rejected(1)):
+        assert world.hear(old) == []
+        task = world.task(COPY)
+        assert isinstance(task, Copy)
+        assert task.attempt == 2
+    world.hear(copy_requested(3))
+    task = world.task(COPY)
+    assert isinstance(task, Copy)
+    assert (task.attempt, task.ticket) == (3, "ticket-3")
+
+
+def test_a_rejected_copy_is_told_and_may_be_tried_again(world: World) -> None:
+    world.hear(copy_requested(1))
+    (rejected,) = world.hear(copy_rejected(1))
+    assert isinstance(rejected, from_pods.CopyRejected)
+    assert rejected.failure == FAILURE
+    world.hear(copy_requested(2))
+    assert isinstance(world.task(COPY), Copy)
+
+
+def test_a_withdrawal_takes_back_its_attempt_and_older_ones_only(world: World) -> None:
+    world.hear(copy_requested(2))
+    world.hear(withdrawn(2))
+    task = world.task(COPY)
+    assert isinstance(task, Withdraw)
+    world.hear(copy_requested(2))
+    assert world.task(COPY) == task
+    world.hear(copy_requested(3))
+    assert isinstance(world.task(COPY), Copy)
+    assert world.hear(messages.Removed(done=task)) == []
+    assert isinstance(world.task(COPY), Copy)
+
+
+def test_a_late_withdrawal_does_not_touch_a_copy_that_was_made_since(world: World) -> None:
+    world.hear(copy_requested(2))
+    world.hear(copy_done(2))
+    world.hear(withdrawn(1))
+    assert world.task(COPY) is None
+    world.hear(withdrawn(2))
+    assert isinstance(world.task(COPY), Withdraw)
+
+
+def test_whatever_the_order_of_the_words_the_end_is_the_same(world: World) -> None:
+    words = [copy_requested(1), withdrawn(1), copy_requested(2), withdrawn(2), copy_requested(3)]
+    for order in permutations(words):
+        shuffled = World()
+        for word in order:
+            shuffled.hear(word)
+        task = shuffled.task(COPY)
+        assert isinstance(task, Copy)
+        assert task.attempt == 3
+
+
+def test_ends_are_forgotten_when_no_message_can_be_on_its_way_any_more(world: World) -> None:
+    world.hear(requested())
+    world.hear(import_rejected())
+    reminder = world.reminders[f"forget:{VERSION}"]
+    assert (reminder.due - NOW).days == 8
+    world.hear(reminder.body)
+    assert world.closed() is None
+
+
+# --- what the pod holds -----------------------------------------------------------------------------------------------
+
+
+def vm(name: str, disks: int = 1) -> Vm:
+    found = tuple(VmDisk(role="data", lun=lun, format="raw", size=10**12) for lun in range(disks))
+    return Vm(name=name, os_type="linux", power="off", locked=False, disks=found)
+
+
+def item(number: int) -> LibraryItem:
+    return LibraryItem(version=f"{number:032x}", datastore="main", digest="d" * 64, size=10**12)
+
+
+def test_the_root_is_of_what_is_there_and_not_of_its_order() -> None:
+    vms, items = [vm("a"), vm("b")], [item(1), item(2)]
+    root = inventory(vms, items).root
+    assert inventory(vms[::-1], items[::-1]).root == root
+    assert inventory(vms[:1], items).root != root
+    assert inventory(vms, items[:1]).root != root
+    assert inventory([vm("a"), vm("b", 2)], items).root != root
+
+
+def test_pages_fit_into_messages_and_hold_everything_once() -> None:
+    vms, items = [vm(f"vm-{n}", 64) for n in range(200)], [item(n) for n in range(2000)]
+    found = inventory(vms, items)
+    cut = pages(found)
+    assert [page.page for page in cut] == list(range(len(cut)))
+    assert {(page.root, page.pages) for page in cut} == {(found.root, len(cut))}
+    assert tuple(vm for page in cut for vm in page.vms) == found.vms
+    assert tuple(item for page in cut for item in page.items) == found.items
+    assert max(len(msgspec.json.encode(page)) for page in cut) < MAX_MESSAGE - 8192
+    assert len(cut) > 10
+
+
+def test_an_empty_pod_has_one_empty_page() -> None:
+    (page,) = pages(inventory([], []))
+    assert (page.vms, page.items, page.page, page.pages) == ((), (), 0, 1)
+
+
+def observed(*vms: Vm) -> messages.Observed:
+    return messages.Observed(
+        boot="b", inventory=inventory(vms, []), datastores=(Datastore(name="m", capacity=2, free=1),), dead_letters=3
+    )
+
+
+def test_each_look_is_reported_and_the_inventory_only_when_it_changed(world: World) -> None:
+    first = world.hear(observed(vm("a")))
+    assert [type(event) for event in first] == [from_pods.InventoryReported, from_pods.PodReported]
+    again = world.hear(observed(vm("a")))
+    assert [type(event) for event in again] == [from_pods.PodReported]
+    assert again[0].root == first[0].root  # type: ignore[attr-defined]
+    assert again[0].dead_letters == 3  # type: ignore[attr-defined]
+    changed = world.hear(observed(vm("a"), vm("b")))
+    assert [type(event) for event in changed] == [from_pods.InventoryReported, from_pods.PodReported]
+
+
+def test_a_hub_that_asks_is_told_what_was_told_last(world: World) -> None:
+    ask = to_pods.InventoryRequested(pod=POD, root="?")
+    assert world.hear(ask) == []
+    page, _ = world.hear(observed(vm("a")))
+    assert world.hear(ask) == [page]
+    assert (INVENTORY.name, "here") in world.documents
