@@ -55,7 +55,7 @@ class Consumer:
         self._wake = asyncio.Event()
         self._stopped = False
         self._asked = 0
-        self._heard = time.monotonic()
+        self._asked_at = self._heard = time.monotonic()
         self._missing = ""
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -82,6 +82,7 @@ class Consumer:
         self._inbox = self._client.new_inbox()
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive, pending_msgs_limit=-1)
         self._asked = 0
+        self._asked_at = time.monotonic()
         await self._pull()
 
     async def _pull(self) -> None:
@@ -114,7 +115,7 @@ class Consumer:
         # The consumer is gone, the server stops, or nobody answers: the guard asks again after the silence.
         self._missing = f"{status} {headers.get('Description', 'no responders')}"
         self._asked = 0
-        self._heard = 0.0
+        self._asked_at = self._heard = 0.0
 
     def _take(self, message: Msg) -> None:
         reply = message.reply
@@ -202,7 +203,7 @@ class Consumer:
                 old = [reply for reply, since in self._pending.items() if now - since > self._durable.ack_wait / 6]
                 for reply in old:
                     await self._client.publish(reply, b"+WPI")
-            if self._client.is_connected and now - self._heard > SILENCE:
+            if self._client.is_connected and now - max(self._heard, self._asked_at) > SILENCE:
                 await self._revive()
             elif self._asked <= PULL:
                 await self._pull()

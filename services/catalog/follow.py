@@ -33,14 +33,11 @@ def follow(work: Work, id: str, version: Version, events: Iterable[Event]) -> Ve
 def follow_import(work: Work, id: str, version: Version, events: Iterable[Event]) -> Version:
     """`follow` for events of an import, which move the image too and free the number when the import failed."""
     events = tuple(events)
-    key = number_key(version.image, version.number)
     version = follow(work, id, version, events)
     image = work.get(IMAGE, version.image)
     for event in events:
         if isinstance(event, VersionFailed):
-            claim = work.get(NUMBER, key)
-            if claim is not None and claim.id == id:
-                work.put(NUMBER, key, None)
+            work.put(NUMBER, number_key(version.image, version.number), None)
         if image is not None:
             for more in images.decide(image, version.image, event):
                 work.emit(more)

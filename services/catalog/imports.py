@@ -191,7 +191,6 @@ def _report_keys(message: Message[Any], get: Get) -> Iterator[Ref]:
     if version is not None:
         yield IMAGE(version.image)
         yield JOB(version.job)
-        yield NUMBER(number_key(version.image, version.number))
 
 
 def _on_report(message: Message[SourceStarted | SourcePrepared | SourceRejected], work: Work) -> None:

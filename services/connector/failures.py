@@ -18,12 +18,34 @@ class Cancelled(Exception):  # noqa: N818
 
 
 def refused(code: str, step: str, text: str = "", *, hint: str = "", retry: bool = False) -> Refused:
-    """A refusal with a code of `contracts.errors.FAILURES`; without ``text`` it says the code's meaning."""
-    return Refused(Failure(code=code, step=step, text=text or FAILURES[code], hint=hint, retry=retry))
+    """A refusal with a code of `contracts.errors.FAILURES`; text and hint are the code's own where none is given."""
+    text, hint = text or FAILURES[code], hint or HINTS.get(code, HINTS["internal"])
+    return Refused(Failure(code=code, step=step, text=text, hint=hint, retry=retry))
 
 
-_SPACE_HINT = "Free space on the datastore or choose another one, then try again."
-_IO_HINT = "Check the health of the pod's disk; the kernel log names the device."
+HINTS = {
+    "vm_not_found": "List the pod's VMs and check the name.",
+    "vm_locked": "Wait until the other operation on it ends.",
+    "vm_invalid": "Correct the VM's vm.json.",
+    "file_not_found": "Check the name, and that the file is in the pod's incoming folder.",
+    "file_unreadable": "Put a regular file there that the connector's user may read.",
+    "file_empty": "Copy the file again from where it came from.",
+    "file_truncated": "Copy the file again from where it came from.",
+    "file_changed": "Stop what writes to it (shut the VM down) and import again.",
+    "format_unknown": "Convert it to raw, qcow2 or vhd first, then import.",
+    "format_mismatch": "Declare what the file really is, or convert it first.",
+    "format_unsafe": "Make a plain image of it with `qemu-img convert` where it came from, then import that.",
+    "backing_file": "Make it independent with `qemu-img convert` where its backing file is, then import that.",
+    "external_data_file": "Make one file of it with `qemu-img convert`, then import that.",
+    "virtual_size": "Shrink the disk, or raise the connector's limit.",
+    "datastore_not_found": "List the pod's datastores and check the name.",
+    "no_space": "Free space on the datastore or choose another one, then try again.",
+    "io_error": "Check the health of the pod's disk; the kernel log names the device.",
+    "digest_mismatch": "Check the disks and the network of the pods named.",
+    "finalise_failed": "Check the pod's library, then publish again.",
+    "internal": "The connector's log has the details.",
+}
+"""What to do next about a code, where the place that refuses knows nothing better."""
 
 
 def failure_of(error: BaseException, step: str) -> Failure:
@@ -36,11 +58,11 @@ def failure_of(error: BaseException, step: str) -> Failure:
         return error.failure
     if not isinstance(error, OSError):
         text = f"{type(error).__name__} in {step}"
-        return Failure(code="internal", step=step, text=text, hint="The connector's log has the details.", retry=True)
+        return Failure(code="internal", step=step, text=text, hint=HINTS["internal"], retry=True)
     reason = error.strerror or type(error).__name__
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return Failure(code="no_space", step=step, text=f"{reason} in {step}", hint=_SPACE_HINT, retry=True)
+            return Failure(code="no_space", step=step, text=f"{reason} in {step}", hint=HINTS["no_space"], retry=True)
         case errno.EACCES | errno.EPERM | errno.ELOOP:
             return Failure(
                 code="file_unreadable",
@@ -65,4 +87,4 @@ def failure_of(error: BaseException, step: str) -> Failure:
                 hint="The pod is short of resources.",
                 retry=True,
             )
-    return Failure(code="io_error", step=step, text=f"{reason} in {step}", hint=_IO_HINT, retry=True)
+    return Failure(code="io_error", step=step, text=f"{reason} in {step}", hint=HINTS["io_error"], retry=True)

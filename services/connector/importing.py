@@ -129,7 +129,6 @@ def check_space(needed: int, staging: Staging) -> None:
             "no_space",
             "space",
             f"{needed} bytes are needed on datastore {staging.datastore} and {free} are free",
-            hint="Free space on the datastore or choose another one, then try again.",
             retry=True,
         )
 

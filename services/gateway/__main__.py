@@ -14,13 +14,28 @@ from runtime.settings import SettingsError, load
 
 
 async def serve(settings: GatewaySettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    """Serve until SIGTERM or SIGINT, which also end the waiting for a broker that is not there yet."""
+    serving, stop = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with gateway(settings):
+            serving.set()
+            await stop.wait()
+
+    running = asyncio.create_task(run(), name="gateway")
+
+    def end() -> None:
+        stop.set()
+        if not serving.is_set():
+            running.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with gateway(settings):
-        await stop.wait()
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
 
 
 def main() -> None:

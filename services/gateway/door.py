@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 
 from contracts import requests as contract
 from contracts.errors import Problem
-from contracts.names import ID, POD
+from contracts.names import ID, POD, parse_number
 from contracts.requests import Actor, command_id
 from gateway.live import Hub
 from gateway.paths import named
@@ -24,7 +24,6 @@ from runtime.requests import Requests
 
 V = TypeVar("V", bound=msgspec.Struct)
 
-LONGEST_NUMBER = 32
 
 _id = re.compile(ID)
 _pod = re.compile(POD)
@@ -76,7 +75,7 @@ def accepted(reply: contract.Accepted) -> Response[bytes]:
     return answer(reply, 202, {"location": f"/v1/jobs/{reply.job}"})
 
 
-# A path that cannot name anything names nothing: 404, and no service is asked.
+# A path that can name nothing is refused here, and no service is asked.
 
 
 def image_in(segment: str) -> str:
@@ -89,9 +88,9 @@ def image_in(segment: str) -> str:
 
 
 def number_in(segment: str) -> str:
-    """The version number, or ``latest``, that a path names. Raises RefusedError (version_not_found)."""
-    if not 0 < len(segment) <= LONGEST_NUMBER or not segment.isascii() or not segment.isprintable():
-        raise refuse("version_not_found", "The path names no version.", "A version is 1.0.0, 1.0 or latest.")
+    """The version number, or ``latest``, that a path names. Raises RefusedError (version_number_invalid)."""
+    if segment != "latest" and parse_number(segment) is None:
+        raise refuse("version_number_invalid", "The path names no version.", "A version is 1.0.0, 1.0 or latest.")
     return segment
 
 

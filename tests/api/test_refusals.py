@@ -110,8 +110,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ),
     ("GET", "/v1/images/debian/versions", {}, "image_not_found"),
     ("POST", "/v1/images/debian/versions", {"json": {"source": GOOD_SOURCE}}, "image_not_found"),
-    ("GET", f"{BASE}/versions/{'9' * 33}", {}, "version_not_found"),
-    ("GET", f"{BASE}/versions/1.0%00", {}, "version_not_found"),
+    *(
+        ("GET", f"{BASE}/versions/{number}", {}, "version_number_invalid")
+        for number in ("1", "1.0.0.0", "01.0", "1.0%00", "1.0%0A", "9" * 33, "Latest", "1.-1", "..%2F1.0", "1.0.0-rc")
+    ),
     *(("GET", f"/v1/pods/{pod}", {}, "pod_not_found") for pod in ("A", "a.b", "%2A", "%3E", "..%2F..", "p" * 33)),
     *(("GET", f"/v1/jobs/{job}", {}, "job_not_found") for job in ("1", "..%2F..", "Z" * 32, "0" * 31 + "%0A")),
     ("GET", f"/v1/images?cursor={'c' * 5000}", {}, "bad_request"),

@@ -378,6 +378,17 @@ def test_a_republish_starts_a_new_publication_in_which_only_its_own_copies_count
     assert world.job_state(job) == "SUCCESS"
 
 
+def test_a_late_word_of_an_earlier_publish_does_not_take_a_copy_out_of_the_later_one() -> None:
+    world = World()
+    version = world.deployed().version
+    world.publish(targets=pods("pod-1"))
+    world.copy(msgspec.structs.replace(REFUSED, version=version))
+    world.publish(again=True, targets=pods("pod-1"))
+    world.copy(planned(version, "pod-1", publication=2, revision=2))
+    assert world.copy(planned(version, "pod-1", publication=1, revision=1)) == []
+    assert world.said(world.copy(available(version, "pod-1"))) == ["version.available"]
+
+
 def test_a_republish_to_other_pods_keeps_the_copies_that_are_there() -> None:
     world = World()
     version = world.published(pods=("pod-1",)).version

@@ -261,3 +261,20 @@ def test_the_stream_configuration_takes_nothing_by_default_that_would_let_a_pod_
 )
 def test_deliveries_and_time_are_read_from_both_forms_of_the_acknowledgement_subject(reply: str) -> None:
     assert consuming._metadata(reply) == (3, datetime.fromtimestamp(1_700_000_000.5, UTC))
+
+
+async def test_a_consumer_that_was_silent_once_comes_back_and_does_not_pull_over_and_over(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with outsider(nats_url) as client, Store.open(tmp_path / "s.sqlite") as store:
+        idle = Consumer(client, durables(Speaker.SHARING)[0], Processor(store, {}), recreate=True)
+        pulls: list[Any] = []
+        await idle.start()
+        idle._heard = idle._asked_at = 0.0  # as after a stall of the event loop for longer than the silence
+        await client.subscribe("$JS.API.CONSUMER.MSG.NEXT.>", cb=_collect(pulls))
+        async with task(idle.guard(), "guard"):
+            assert idle.reason
+            await until(lambda: not idle.reason)
+            await asyncio.sleep(1.0)
+            assert not idle.reason
+    assert len(pulls) <= 4

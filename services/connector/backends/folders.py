@@ -74,11 +74,9 @@ def open_file(name: str, at: int) -> int:
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NOFOLLOW, dir_fd=at)
     except OSError as error:
         if error.errno == errno.ENOENT:
-            raise refused("file_not_found", STEP, f"There is no file {name}", hint="Check the name.") from None
+            raise refused("file_not_found", STEP, f"There is no file {name}") from None
         if error.errno == errno.ELOOP:
-            raise refused(
-                "file_unreadable", STEP, f"{name} is a symbolic link", hint="Put the file itself there."
-            ) from None
+            raise refused("file_unreadable", STEP, f"{name} is a symbolic link") from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.EISDIR):
             raise refused("file_unreadable", STEP, f"{name}: {error.strerror}") from None
         raise

@@ -148,7 +148,6 @@ class Library:
                 "datastore_not_found",
                 "stage",
                 f"The pod has no datastore {datastore}",
-                hint="List the pod's datastores.",
             )
         chosen = datastore
         for name in names:

@@ -128,27 +128,22 @@ class Sources:
 
     def _vm(self, name: str) -> AbstractContextManager[int]:
         if name not in folders.folders(self._vms):
-            raise refused(
-                "vm_not_found", STEP, f"The pod has no VM {name}", hint="List the pod's VMs and check the name."
-            )
+            raise refused("vm_not_found", STEP, f"The pod has no VM {name}")
         return folders.folder(name, self._vms)
 
     def _listed_file(self, name: str) -> None:
         if name not in folders.files(self._incoming):
-            raise refused(
-                "file_not_found", STEP, f"The pod has no incoming file {name}", hint="Put it into the incoming folder."
-            )
+            raise refused("file_not_found", STEP, f"The pod has no incoming file {name}")
 
 
 def _descriptor(name: str, at: int) -> _Descriptor:
     """The descriptor of a VM. Raises Refused: ``vm_invalid``."""
-    hint = "Correct the VM's vm.json."
     try:
         vm = _decode(folders.read("vm.json", at))
     except Refused as error:
-        raise refused("vm_invalid", STEP, f"{name}: {error.failure.text}", hint=hint) from None
+        raise refused("vm_invalid", STEP, f"{name}: {error.failure.text}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise refused("vm_invalid", STEP, f"{name}: vm.json: {str(error)[:200]}", hint=hint) from None
+        raise refused("vm_invalid", STEP, f"{name}: vm.json: {str(error)[:200]}") from None
     luns, names = [disk.lun for disk in vm.disks], [disk.file for disk in vm.disks]
     wrong = ""
     if vm.name != name:
@@ -158,7 +153,7 @@ def _descriptor(name: str, at: int) -> _Descriptor:
     elif len(set(luns)) != len(luns) or len(set(names)) != len(names):
         wrong = "two disks have the same lun or file"
     if wrong:
-        raise refused("vm_invalid", STEP, f"{name}: {wrong}", hint=hint)
+        raise refused("vm_invalid", STEP, f"{name}: {wrong}")
     return vm
 
 
@@ -200,7 +195,6 @@ def _lock(lock: str, at: int, version: str) -> None:
                 "vm_locked",
                 "lock",
                 f"It is in use for version {holder or 'unknown'}",
-                hint="Wait for it to end.",
                 retry=True,
             ) from None
     finally:

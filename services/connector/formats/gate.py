@@ -59,7 +59,7 @@ def _inspect(fd: int, declared: str | None, limit: int) -> Recognised:
     if length == 0:
         raise refused("file_empty", STEP)
     if declared is not None and declared not in IMPORTABLE:
-        raise refused("format_unknown", STEP, f"{declared} is not a format that can be imported", hint=_importable())
+        raise refused("format_unknown", STEP, f"{declared} is not a format that can be imported")
     head = os.pread(fd, magic.HEAD, 0)
     tail = os.pread(fd, magic.TAIL, max(0, length - magic.TAIL))
     found = _importable_format(magic.recognise(head, tail), declared)
@@ -89,7 +89,7 @@ def _importable_format(name: str | None, declared: str | None) -> Format:
     if name is None:
         return "raw"
     text = f"The content is {name}" + (f", not {declared}" if declared else "")
-    raise refused("format_unknown", STEP, text, hint=_importable())
+    raise refused("format_unknown", STEP, text)
 
 
 def _hold_against(declared: str | None, found: str) -> None:
@@ -123,11 +123,11 @@ def _ask_inspectors(fd: int, found: Format) -> None:
     matches: list[Any] = list(wrapper.formats or ())
     names = sorted("raw" if str(match) == "gpt" else str(match) for match in matches)
     if "iso" in names:
-        raise refused("format_unknown", STEP, "The content is ISO 9660 or UDF", hint=_importable())
+        raise refused("format_unknown", STEP, "The content is ISO 9660 or UDF")
     if len(matches) != 1:
         raise refused("format_unsafe", STEP, f"The content is several formats at once: {', '.join(names)}")
     if names[0] not in IMPORTABLE:
-        raise refused("format_unknown", STEP, f"The content is {names[0].upper()}", hint=_importable())
+        raise refused("format_unknown", STEP, f"The content is {names[0].upper()}")
     if names[0] != found:
         raise refused("format_unsafe", STEP, f"The content is {names[0]} at one place and {found} at another")
     try:
@@ -153,7 +153,3 @@ class _Beginning:
         data = os.pread(self._fd, min(size, PROBED - self._at), self._at)
         self._at += len(data)
         return data
-
-
-def _importable() -> str:
-    return f"Import {', '.join(IMPORTABLE[:-1])} or {IMPORTABLE[-1]}; convert other formats first."

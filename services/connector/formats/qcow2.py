@@ -62,12 +62,11 @@ def check(found: Header, fd: int, length: int) -> None:
         Refused: ``backing_file``, ``external_data_file``, ``format_unsafe``, ``file_truncated``.
     """
     if found.backing_offset:
-        raise refused("backing_file", STEP, hint="Flatten it with `qemu-img convert -f qcow2 -O qcow2`, then import.")
+        raise refused("backing_file", STEP)
     if found.incompatible & 0b100:
         raise refused(
             "external_data_file",
             STEP,
-            hint="Make one file of it with `qemu-img convert -f qcow2 -O qcow2`, then import.",
         )
     if found.incompatible & 0b10:
         raise refused(
@@ -121,7 +120,6 @@ def _clusters(entries: tuple[int, ...], packed_bits: int, length: int) -> None:
             "file_truncated",
             STEP,
             f"A cluster of the qcow2 is at {max(last, packed)} and the file ends at {length}",
-            hint="Copy the file again from where it came from.",
         )
 
 
@@ -138,5 +136,4 @@ def _inside(what: str, offset: int, size: int, length: int) -> None:
             "file_truncated",
             STEP,
             f"The qcow2 {what} is at {offset} ({size} bytes) and the file ends at {length}",
-            hint="Copy the file again from where it came from.",
         )

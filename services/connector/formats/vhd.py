@@ -20,7 +20,7 @@ def check(head: bytes, tail: bytes, fd: int, length: int) -> int:
         Refused: ``file_truncated``, ``format_unsafe``, ``backing_file``.
     """
     if not tail.startswith(b"conectix"):
-        raise refused("file_truncated", STEP, "The VHD has no footer at its end", hint="Copy the file again.")
+        raise refused("file_truncated", STEP, "The VHD has no footer at its end")
     if not _sum_is_right(tail):
         raise refused("format_unsafe", STEP, "The checksum of the VHD footer is wrong")
     data_offset, size = struct.unpack(">Q", tail[16:24])[0], struct.unpack(">Q", tail[48:56])[0]

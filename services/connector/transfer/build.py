@@ -150,6 +150,5 @@ def _changed() -> Exception:
     return refused(
         "file_changed",
         STEP,
-        hint="Stop what writes to it (shut the VM down) and import again.",
         retry=True,
     )

@@ -1,0 +1,247 @@
+"""Whole connectors on a real server: what is asked over the bus happens on the disk and is told once it is true."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from bus import Bus, bus
+from pods import Hub, Pod, root_of
+
+from connector.agent import connector
+from connector.settings import ConnectorSettings
+from contracts.events import from_pods, to_pods
+from contracts.manifest import Manifest, Source
+from contracts.views import Progress
+from runtime.ids import new_id
+
+CONTENT = os.urandom(700_000)
+
+
+class Site:
+    """Two pods with their connectors in this process."""
+
+    def __init__(self, said: Bus, folder: Path) -> None:
+        self.bus = said
+        self.one = Pod("pod-1", folder / "pod-1", said.hub)
+        self.two = Pod("pod-2", folder / "pod-2", said.hub)
+
+    async def imported(self, source: Source, **more: Any) -> tuple[str, Manifest]:
+        version = new_id()
+        await self.bus.import_("pod-1", source, version=version, **more)
+        prepared = await self.bus.expect(from_pods.SourcePrepared, "pod-1", version=version)
+        return version, prepared.manifest
+
+
+def settings(url: str, pod: Pod, folder: Path, **more: Any) -> ConnectorSettings:
+    return ConnectorSettings(
+        data=str(folder / f"data-{pod.name}"),
+        nats_url=url,
+        pod=pod.name,
+        root=str(pod.folder),
+        ticket_key_file=str(pod.hub.public),
+        **more,
+    )
+
+
+@pytest.fixture
+async def site(nats_url: str, hub: Hub, tmp_path: Path) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        said = await stack.enter_async_context(bus(nats_url, hub, "pod-1", "pod-2"))
+        found = Site(said, tmp_path)
+        for pod in (found.one, found.two):
+            stack.callback(pod.backend.close)
+            await stack.enter_async_context(connector(settings(nats_url, pod, tmp_path, labels="site=here, tier=1")))
+        yield found
+
+
+async def test_a_connector_announces_itself_and_what_its_pod_holds(site: Site) -> None:
+    announced = await site.bus.expect(from_pods.PodAnnounced, "pod-1")
+    assert announced.hypervisor == "directory"
+    assert announced.address.startswith("http://127.0.0.1:")
+    assert announced.formats == ("raw", "qcow2", "vhd")
+    assert announced.labels == {"site": "here", "tier": "1"}
+    assert [store.name for store in announced.datastores] == ["main"]
+    page = await site.bus.expect(from_pods.InventoryReported, "pod-1")
+    reported = await site.bus.expect(from_pods.PodReported, "pod-1")
+    assert reported.boot == announced.boot
+    assert reported.root == page.root
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-1", root="unknown"))
+    assert await site.bus.expect(from_pods.InventoryReported, "pod-1") == page
+
+
+async def test_a_version_goes_from_a_vm_to_copies_on_both_pods(site: Site) -> None:
+    holder = await site.bus.address("pod-1")
+    seen: list[Progress] = []
+
+    async def note(message: Any) -> None:
+        seen.append(msgspec.json.decode(message.data, type=Progress))
+
+    await site.bus.client.subscribe("progress.pod.>", cb=note)
+    version, manifest = await site.imported(site.one.vm(os_disk=CONTENT))
+    await site.bus.expect(from_pods.SourceStarted, "pod-1", version=version)
+    copies = {}
+    for pod in ("pod-1", "pod-2"):
+        copies[pod] = await site.bus.copy(pod, version, manifest, holder)
+    here = await site.bus.expect(from_pods.CopyFinalised, "pod-1", copy=copies["pod-1"])
+    there = await site.bus.expect(from_pods.CopyFinalised, "pod-2", copy=copies["pod-2"])
+    await site.bus.expect(from_pods.CopyTransferred, "pod-2", copy=copies["pod-2"], attempt=1)
+    assert (here.bytes_network, here.digest) == (0, manifest.digest)
+    assert there.bytes_network >= len(CONTENT)
+    assert (there.item, there.datastore, there.digest) == (version, "main", manifest.digest)
+    assert site.two.disk(site.two.backend.find(version)).read_bytes() == CONTENT
+    page = await site.bus.expect(from_pods.InventoryReported, "pod-2", page=0)
+    while not page.items:
+        page = await site.bus.expect(from_pods.InventoryReported, "pod-2", page=0)
+    assert page.items[0].version == version
+    await site.bus.client.flush()
+    assert {said.id for said in seen} >= {version, copies["pod-2"]}
+    assert any(said.bytes_done == said.bytes_total == len(CONTENT) for said in seen)
+
+    await site.bus.say(to_pods.CopyWithdrawn(pod="pod-2", copy=copies["pod-2"], version=version, attempt=1))
+    while page.items:
+        page = await site.bus.expect(from_pods.InventoryReported, "pod-2", page=0)
+    assert site.two.backend.find(version) is None
+    assert site.two.leftovers() == []
+
+
+async def test_a_source_that_cannot_be_imported_is_rejected_and_leaves_nothing(site: Site) -> None:
+    for source, code in (
+        (Source(pod="pod-1", name="absent"), "vm_not_found"),
+        (site.one.file("empty", b""), "file_empty"),
+        (site.one.file("unknown", b"KDMV" + bytes(1000)), "format_unknown"),
+    ):
+        version = new_id()
+        await site.bus.import_("pod-1", source, version=version)
+        rejected = await site.bus.expect(from_pods.SourceRejected, "pod-1", version=version)
+        assert rejected.failure.code == code
+        assert rejected.failure.hint
+    assert site.one.leftovers() == []
+    assert site.one.backend.items() == []
+
+
+async def test_a_converted_vm_is_deleted_only_on_the_catalogs_word(site: Site) -> None:
+    source = site.one.vm(os_disk=CONTENT)
+    version, _ = await site.imported(source, mode="convert")
+    assert (site.one.folder / "vms/golden/.lock").read_text() == version
+    await site.bus.say(to_pods.SourceReleased(pod="pod-1", version=version, source=source))
+    await site.bus.expect(from_pods.SourceDeleted, "pod-1", version=version)
+    assert not (site.one.folder / "vms/golden").exists()
+    assert site.one.backend.find(version) is not None
+
+
+async def test_a_discarded_import_leaves_no_bytes(site: Site) -> None:
+    source = site.one.vm(os_disk=CONTENT)
+    version, _ = await site.imported(source)
+    await site.bus.say(to_pods.SourceDiscarded(pod="pod-1", version=version))
+    await site.bus.import_("pod-1", source, version=version, attempt=2)  # a late word about it
+    other, _ = await site.imported(source)  # carried out after both
+    assert [placed.item.version for placed in site.one.backend.items()] == [other]
+
+
+# --- as processes, killed ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(url: str, pod: Pod, folder: Path, label: str) -> Iterator[list[int]]:
+    """A connector as a process that dies at ``label`` once and is started again; yields its exit codes so far."""
+    environment = os.environ | {
+        "IMPRINT_DATA": str(folder / f"data-{pod.name}"),
+        "IMPRINT_NATS_URL": url,
+        "IMPRINT_POD": pod.name,
+        "IMPRINT_ROOT": str(pod.folder),
+        "IMPRINT_TICKET_KEY_FILE": str(pod.hub.public),
+        "IMPRINT_LOG_FORMAT": "json",
+        "IMPRINT_CRASH_AT": label,
+        "IMPRINT_CRASH_ONCE": str(folder / f"crashed-{pod.name}"),
+    }
+    codes: list[int] = []
+    with (folder / f"{pod.name}.log").open("ab") as log:
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen([sys.executable, "-m", "connector"], env=environment, stdout=log, stderr=log)
+
+        running = [start()]
+
+        async def restart() -> None:
+            while True:
+                codes.append(await asyncio.to_thread(running[-1].wait))
+                running.append(start())
+
+        keeper = asyncio.get_running_loop().create_task(restart())
+        try:
+            yield codes
+        finally:
+            keeper.cancel()
+            running[-1].terminate()
+            try:
+                codes.append(running[-1].wait(20))
+            finally:
+                running[-1].kill()
+
+
+@pytest.mark.parametrize("label", ["import.copied", "import.renamed", "task.done"])
+async def test_a_connector_killed_during_an_import_finishes_it(
+    label: str, nats_url: str, hub: Hub, tmp_path: Path
+) -> None:
+    async with bus(nats_url, hub, "pod-1") as said:
+        pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        source = pod.vm(os_disk=CONTENT, data=b"\2" * 70_000)
+        with process(nats_url, pod, tmp_path, label) as codes:
+            version = new_id()
+            await said.import_("pod-1", source, version=version)
+            prepared = await said.expect(from_pods.SourcePrepared, "pod-1", version=version)
+            await said.address("pod-1")
+            await said.address("pod-1")  # it died, and was there again
+            assert codes == [137]
+        assert codes == [137, 0]
+        assert root_of(pod.disk(pod.backend.find(version)).read_bytes()) == prepared.manifest.disks[0].root
+        assert pod.leftovers() == []
+        assert [type(event) for _, event in said.heard].count(from_pods.SourcePrepared) == 0
+        pod.backend.close()
+
+
+@pytest.mark.parametrize("label", ["copy.fetched", "copy.renamed", "task.done"])
+async def test_a_connector_killed_during_a_copy_finishes_it(
+    label: str, nats_url: str, hub: Hub, tmp_path: Path
+) -> None:
+    async with bus(nats_url, hub, "pod-1", "pod-2") as said:
+        one, two = Pod("pod-1", tmp_path / "pod-1", hub), Pod("pod-2", tmp_path / "pod-2", hub)
+        async with connector(settings(nats_url, one, tmp_path)):
+            site = Site(said, tmp_path)
+            holder = await said.address("pod-1")
+            version, manifest = await site.imported(one.vm(os_disk=CONTENT))
+            with process(nats_url, two, tmp_path, label) as codes:
+                copy = await said.copy("pod-2", version, manifest, holder)
+                await said.expect(from_pods.CopyFinalised, "pod-2", copy=copy, attempt=1)
+                await said.address("pod-2")
+                await said.address("pod-2")
+            assert codes == [137, 0]
+            assert two.disk(two.backend.find(version)).read_bytes() == CONTENT
+            assert two.leftovers() == []
+
+
+def test_a_missing_setting_is_named_and_nothing_starts() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("IMPRINT_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "connector"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "IMPRINT_DATA" in done.stderr
+
+
+def test_an_idle_connector_loads_neither_faststream_nor_what_it_needs_only_at_work() -> None:
+    code = (
+        "import sys, json, connector.__main__;"
+        "print(json.dumps([m for m in ('faststream', 'pydantic', 'oslo_utils', 'cryptography', 'litestar')"
+        " if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
