@@ -19,6 +19,7 @@ from contracts.events import hub
 from runtime.ids import new_id
 from runtime.migrations import apply
 from runtime.processor import Item, Processor
+from runtime.service import tune_collector
 from runtime.store import Store
 from runtime.work import Get, Kind, Message, Reaction, Ref, Work
 
@@ -155,6 +156,7 @@ def inline(path: Path, all_messages: list[Message[hub.CopyAvailable]]) -> float:
 
 def measure(rounds: int) -> Figure:
     """K6 over alternating pairs."""
+    tune_collector()  # as every service does; it serves both sides
     ratios, rates = [], []
     for n in range(rounds):
         with tempfile.TemporaryDirectory(prefix="imprint-bench-") as folder:

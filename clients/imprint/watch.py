@@ -112,10 +112,10 @@ class Bars:
         """Draw what there is to see."""
         job, progress = sight.job, sight.progress
         if job.kind != "publish":
-            over = job.state in JOB_EXITS
-            total = progress.bytes_total if progress is not None else None
-            done = (total or 1) if over else progress.bytes_done if progress is not None else 0
-            self._bar("import", job.state, done, total or (1 if over else None))
+            over = JOB_EXITS.get(job.state) is Exit.DONE
+            total = progress.bytes_total if progress is not None else 1 if over else None
+            done = total if over and total else progress.bytes_done if progress is not None else 0
+            self._bar("import", job.state, done, total)
         for copy in sight.copies:
             done = copy.bytes_total if copy.state == "AVAILABLE" else copy.bytes_done
             name = copy.pod if copy.replica == 0 else f"{copy.pod}/{copy.replica}"

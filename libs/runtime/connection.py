@@ -21,7 +21,7 @@ def options(settings: Settings, name: str) -> dict[str, Any]:
         log.warning("nats_error", error=str(problem) or repr(problem))
 
     async def disconnected() -> None:
-        log.warning("nats_disconnected")
+        log.info("nats_disconnected")
 
     async def reconnected() -> None:
         log.info("nats_reconnected")

@@ -1,7 +1,6 @@
 """Making a copy: the version's disks fetched into staging, verified, and made an item of the library."""
 
 import os
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ import msgspec
 
 from connector.backends.base import Backend, Item, Placed, Staging, data_name, index_name
 from connector.domain.tasks import Copy
-from connector.failures import refused
+from connector.failures import Cancel, refused
 from connector.importing import check_space
 from connector.progress import Meter
-from connector.transfer.holders import Holders
 from connector.transfer.index import Index
 from connector.transfer.receive import THREADS, fetch_index, receive
+from connector.transfer.session import Session
 from connector.transfer.writer import DiskWriter
 from contracts.manifest import Disk
 from runtime.crash import crash_at
@@ -34,7 +33,7 @@ def make(
     backend: Backend,
     task: Copy,
     meter: Meter,
-    cancel: threading.Event,
+    cancel: Cancel,
     arrived: Callable[[int, int], None],
     threads: int = THREADS,
 ) -> Made:
@@ -59,10 +58,8 @@ def make(
     with ExitStack() as stack:
         staging = backend.stage(task.version, task.datastore)
         stack.callback(staging.close)
-        holders = Holders(task.holders)
-        disks = [
-            (disk, _index(disk, staging, holders, task.ticket, meter, cancel, stack)) for disk in task.manifest.disks
-        ]
+        session = stack.enter_context(Session(task.holders, task.ticket, cancel))
+        disks = [(disk, _index(disk, staging, session, meter, stack)) for disk in task.manifest.disks]
         check_space(sum(index.data_bytes() - _taken(disk, staging) for disk, index in disks), staging)
         meter.begin("copy", task.manifest.size)
         item = Item(
@@ -74,7 +71,7 @@ def make(
             copies=tuple(sorted({*(found.item.copies if found is not None else ()), task.copy})),
         )
         for disk, index in disks:
-            _disk(backend, item, disk, index, staging, holders, task.ticket, meter, cancel, threads)
+            _disk(backend, item, disk, index, staging, session, meter, threads)
         meter.end()
         crash_at("copy.fetched")
         arrived(meter.network, meter.reused)
@@ -94,19 +91,11 @@ def _present(backend: Backend, found: Placed, task: Copy, meter: Meter) -> Made:
     return Made(found, 0, task.manifest.size)
 
 
-def _index(
-    disk: Disk,
-    staging: Staging,
-    holders: Holders,
-    ticket: str,
-    meter: Meter,
-    cancel: threading.Event,
-    stack: ExitStack,
-) -> Index:
+def _index(disk: Disk, staging: Staging, session: Session, meter: Meter, stack: ExitStack) -> Index:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(index_name(disk.lun), flags, 0o600, dir_fd=staging.folder)
     stack.callback(os.close, fd)
-    return fetch_index(disk, fd, holders, ticket, meter, cancel)
+    return fetch_index(disk, fd, session, meter)
 
 
 def _taken(disk: Disk, staging: Staging) -> int:
@@ -124,16 +113,14 @@ def _disk(
     disk: Disk,
     index: Index,
     staging: Staging,
-    holders: Holders,
-    ticket: str,
+    session: Session,
     meter: Meter,
-    cancel: threading.Event,
     threads: int,
 ) -> None:
     seeds = backend.seeds(item, disk)
     try:
         with DiskWriter(staging.folder, data_name(disk.lun, disk.format), disk.size) as target:
-            receive(disk, index, target, holders, ticket, seeds, meter, cancel, threads)
+            receive(disk, index, target, session, seeds, meter, threads)
     finally:
         for seed in seeds:
             os.close(seed.fd)

@@ -1,6 +1,9 @@
 """How things go wrong on a pod, and the one place where an exception becomes a `Failure` with a stable code."""
 
 import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from contracts.errors import FAILURES, Failure
 
@@ -11,6 +14,46 @@ class Refused(Exception):  # noqa: N818 - a refusal is an outcome, not a fault o
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.code}: {failure.text}")
         self.failure = failure
+
+
+class Cancel(threading.Event):
+    """Tells work in threads to stop: it asks, and what blocks is broken off by a callback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._callbacks: list[Callable[[], None]] = []
+        self._guard = threading.Lock()
+
+    def set(self) -> None:
+        """Stop. Callbacks run in the calling thread."""
+        super().set()
+        with self._guard:
+            callbacks = list(self._callbacks)
+        for callback in callbacks:
+            callback()
+
+    def check(self) -> None:
+        """Raises Cancelled when it was set."""
+        if self.is_set():
+            raise Cancelled
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Cancelled when it is set meanwhile."""
+        if seconds and self.wait(seconds):
+            raise Cancelled
+
+    @contextmanager
+    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call ``callback`` when it is set within the block, at once when it is set already."""
+        with self._guard:
+            self._callbacks.append(callback)
+        if self.is_set():
+            callback()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._callbacks.remove(callback)
 
 
 class Cancelled(Exception):  # noqa: N818

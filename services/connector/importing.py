@@ -7,7 +7,6 @@ that was under way is copied again.
 
 import os
 import stat
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import msgspec
 from connector.backends import folders
 from connector.backends.base import Backend, Item, SourceDisk, Staging, data_name, index_name
 from connector.domain.tasks import Import
-from connector.failures import Refused, refused
+from connector.failures import Cancel, Refused, refused
 from connector.formats import Recognised, inspect
 from connector.progress import Meter
 from connector.transfer.build import Built, build
@@ -50,7 +49,7 @@ class _Copied(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter, cancel: threading.Event) -> Prepared:
+def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter, cancel: Cancel) -> Prepared:
     """Make the version's item, or find it made. The source stays locked for a *convert* until it is released.
 
     Raises:
@@ -148,7 +147,7 @@ def _disk(
     recognised: Recognised,
     staging: Staging,
     meter: Meter,
-    cancel: threading.Event,
+    cancel: Cancel,
 ) -> Disk:
     size = os.fstat(disk.fd).st_size
     name = data_name(disk.lun, recognised.format)
@@ -177,7 +176,7 @@ def _copy(
     name: str,
     staging: Staging,
     meter: Meter,
-    cancel: threading.Event,
+    cancel: Cancel,
 ) -> Built:
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     index = os.open(index_name(disk.lun), flags, 0o600, dir_fd=staging.folder)

@@ -6,7 +6,6 @@ process that dies anywhere in between finds the task still there.
 """
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -19,7 +18,7 @@ from connector import messages
 from connector.backends.base import Backend
 from connector.copying import make
 from connector.domain.tasks import Copy, Discard, Import, Release, Task, Withdraw
-from connector.failures import Cancelled, failure_of
+from connector.failures import Cancel, Cancelled, failure_of
 from connector.importing import prepare
 from connector.progress import Meter
 from connector.removing import discard, release, withdraw
@@ -45,7 +44,7 @@ class Submit(Protocol):
 @dataclass
 class _Running:
     task: Task
-    cancel: threading.Event
+    cancel: Cancel
     thread: asyncio.Task[None]
 
 
@@ -118,11 +117,11 @@ class Runner:
                 return True
 
     def _start(self, id: str, task: Task) -> None:
-        cancel = threading.Event()
+        cancel = Cancel()
         thread = asyncio.create_task(self._perform(id, task, cancel), name=f"task {id}")
         self._running[id] = _Running(task, cancel, thread)
 
-    async def _perform(self, id: str, task: Task, cancel: threading.Event) -> None:
+    async def _perform(self, id: str, task: Task, cancel: Cancel) -> None:
         try:
             outcome = await self._loop.run_in_executor(self._pool, self._work, id, task, cancel)
             await self._submit(outcome, saga=task.saga)
@@ -147,7 +146,7 @@ class Runner:
         self._later.discard(id)
         self.wake()
 
-    def _work(self, id: str, task: Task, cancel: threading.Event) -> Local:
+    def _work(self, id: str, task: Task, cancel: Cancel) -> Local:
         """In a thread: do it, and make a message of the outcome."""
         with structlog.contextvars.bound_contextvars(task=id, version=task.version, saga=task.saga):
             match task:
@@ -164,7 +163,7 @@ class Runner:
                 case Release():
                     return messages.Released(done=task, gone=release(self._backend, task))
 
-    def _import(self, task: Import, cancel: threading.Event) -> Local:
+    def _import(self, task: Import, cancel: Cancel) -> Local:
         meter = Meter(task.version, task.version, self._say)
         try:
             made = prepare(self._backend, task, self._settings.max_virtual_size, meter, cancel)
@@ -183,7 +182,7 @@ class Runner:
             warnings=made.warnings,
         )
 
-    def _copy(self, task: Copy, cancel: threading.Event) -> Local:
+    def _copy(self, task: Copy, cancel: Cancel) -> Local:
         meter = Meter(task.copy, task.version, self._say)
         try:
             made = make(

@@ -1,31 +1,36 @@
 """The application: routes, errors and the OpenAPI document, behind the edge."""
 
-from litestar import Litestar, Response, get
+import asyncio
+
+from litestar import Response, get
 from litestar.di import Provide
 
 from gateway import openapi
 from gateway.door import Door
 from gateway.edge import BODY, Edge
+from gateway.lean import Application
 from gateway.problems import HANDLERS as PROBLEMS
 from gateway.routes import HANDLERS
 
 
 def build(door: Door) -> Edge:
     """The ASGI application of a door."""
-    document = openapi.document()
+    described: list[bytes] = []
 
     @get("/openapi.json", include_in_schema=False)
     async def describe() -> Response[bytes]:
-        return Response(document, media_type="application/json")
+        # Made when it is first asked for, in a thread: it takes a good part of the start-up otherwise.
+        if not described:
+            described.append(await asyncio.to_thread(openapi.document))
+        return Response(described[0], media_type="application/json")
 
-    app = Litestar(
+    app = Application(
         route_handlers=[*HANDLERS, describe],
         dependencies={"door": Provide(lambda: door, sync_to_thread=False)},
         exception_handlers=PROBLEMS,
         openapi_config=None,
         request_max_body_size=BODY,
         logging_config=None,
-        signature_types=[Door],
         debug=False,
     )
     return Edge(app, door.settings.hosts, door.settings.receive_timeout)

@@ -24,6 +24,8 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS = [(b"x-content-type-options", b"nosniff")]
 PRIVATE = (b"cache-control", b"no-store")
 
+INTERNAL = Problem(code="internal", detail="The gateway met an error; its log has the details.")
+
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -56,6 +58,11 @@ class Edge:
 
         try:
             await self._handle(scope, receive, sending)
+        except Exception:
+            log.exception("request_failed")
+            if status:  # half an answer is out: all that can be done is to break it off
+                raise
+            await problems.send(INTERNAL, sending, close=True)
         finally:
             say = log.info if scope["method"] not in READS or status >= 500 else log.debug
             taken = round((time.perf_counter() - begun) * 1000, 1)

@@ -7,13 +7,13 @@ import copy
 from typing import Any
 
 import msgspec
-from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
 from contracts.names import ID, NUMBER, POD
 from gateway import bodies
+from gateway.lean import Application
 from gateway.paths import IMAGE
 from gateway.problems import ProblemDetails
 from gateway.routes import HANDLERS
@@ -75,7 +75,7 @@ def document() -> bytes:
 
     From an application of its own: one that is served with a configuration would offer Litestar's version as well.
     """
-    app = Litestar(
+    app = Application(
         route_handlers=list(HANDLERS),
         dependencies={"door": Provide(lambda: None, sync_to_thread=False)},
         openapi_config=config(),

@@ -4,6 +4,7 @@ Closed in this order: live streams end, running requests finish, then the connec
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -81,6 +82,7 @@ def _listen(settings: GatewaySettings) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def _serve(settings: GatewaySettings, door: Door, listening: socket.socket) -> AsyncIterator[None]:
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what clients do wrong is theirs to read, not ours
     config = uvicorn.Config(
         build(door),
         http=bounded(settings.receive_timeout, settings.max_connections),

@@ -80,7 +80,10 @@ class EventStream(ASGIResponse):
         await self._send(send, b": connected\nretry: %d\n\n" % RETRY)
         while not self._subscriber.ended:
             found = await self._subscriber.take(self._heartbeat)
-            await self._send(send, found or b": heartbeat\n\n")
+            # The place goes with the heartbeat: a client whose filter lets little through does not fall far behind.
+            seen = self._subscriber.seen
+            place = b"id: %d\n" % seen if seen else b""
+            await self._send(send, found or b": heartbeat\n" + place + b"\n")
         rest = b"" if self._subscriber.ended == "too slow" else await self._subscriber.take(0)
         last = f": {self._subscriber.ended}; come back with Last-Event-ID\n\n"
         await self._send(send, rest + last.encode(), more=False)

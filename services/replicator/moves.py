@@ -72,13 +72,19 @@ def _say(work: Work, config: Config, copy: Copy, fact: Fact, placement: Placemen
             _say_planned(work, id, copy, fact, placement)
         case Started():
             started = CopyStarted(
-                copy=id, version=copy.version, pod=copy.pod, attempt=copy.attempt, revision=copy.revision
+                copy=id,
+                version=copy.version,
+                image=copy.image,
+                pod=copy.pod,
+                attempt=copy.attempt,
+                revision=copy.revision,
             )
             work.emit(started, saga=saga)
             request(work, config, copy, placement)
         case Delayed(failure, again) if isinstance(copy, RetryPending):
             delayed = CopyDelayed(
-                copy=id, version=copy.version, pod=copy.pod, attempt=copy.attempt, failure=failure,
+                copy=id, version=copy.version, image=copy.image, pod=copy.pod, attempt=copy.attempt,
+                failure=failure,
                 next_attempt=again, revision=copy.revision,
             )  # fmt: skip
             work.emit(delayed, saga=saga)

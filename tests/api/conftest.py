@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from api.backend import Backend, backend
 from api.house import House, client_of
+from api.listening import Speaker, speaker
 from contracts.topology import STREAM_BY_NAME
 from gateway.server import Gateway, gateway
 from gateway.settings import GatewaySettings
@@ -59,6 +60,13 @@ async def http(door: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the door."""
     async with client_of(door) as client:
         yield client
+
+
+@pytest.fixture
+async def say(services: Backend, nats_url: str) -> AsyncIterator[Speaker]:
+    """One who says events and progress."""
+    async with speaker(nats_url) as found:
+        yield found
 
 
 # --- one door for all tests of a module (they are marked with the module's event loop) --------------------------------

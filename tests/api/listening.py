@@ -27,6 +27,11 @@ class Message:
     data: Any
 
 
+def ids(messages: list[Message]) -> list[int]:
+    """The places of messages in the stream."""
+    return [int(message.id) for message in messages]
+
+
 class Listener:
     """Reads messages one after the other; ``last_id`` is what a browser would send as Last-Event-ID."""
 
@@ -106,10 +111,13 @@ class Speaker:
         ack = await self._js.publish(subject(event), codec.encode(event), headers=named)
         return ack.seq
 
-    async def started(self, pod: str = "pod-1", saga: str = views.JOB, version: str = views.VERSION) -> int:
+    async def started(
+        self, pod: str = "pod-1", saga: str = views.JOB, version: str = views.VERSION, image: str = ""
+    ) -> int:
         """Publish that a copy started."""
         return await self.say(
-            hub.CopyStarted(copy=f"{version}_{pod}_0", version=version, pod=pod, attempt=1, revision=1), saga
+            hub.CopyStarted(copy=f"{version}_{pod}_0", version=version, image=image, pod=pod, attempt=1, revision=1),
+            saga,
         )
 
     async def progress(self, pod: str, id: str, done: int, version: str = views.VERSION) -> None:

@@ -1,38 +1,21 @@
-"""The live stream over a real server: order, resumption, filters, progress, slow clients, and a broker that goes."""
+"""The live stream over a real server: order, resumption, filters, progress, and what is asked of the services."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 
 from api import views
-from api.backend import Backend, backend
-from api.listening import Listener, Message, Speaker, listen, speaker
+from api.backend import Backend
+from api.listening import Message, Speaker, ids, listen
 from contracts import requests as contract
 from contracts.events import hub
-from contracts.topology import STREAM_BY_NAME
-from gateway import live
-from gateway.server import Gateway, gateway
-from gateway.settings import GatewaySettings
-from harness.nats import NatsServer
+from gateway.server import Gateway
 from harness.wait import until
-from runtime.topology import stream_config
 
 OTHER_JOB = "f" * 32
 OTHER_VERSION = "e" * 32
-
-
-@pytest.fixture
-async def say(services: Backend, nats_url: str) -> AsyncIterator[Speaker]:
-    async with speaker(nats_url) as found:
-        yield found
-
-
-def ids(messages: list[Message]) -> list[int]:
-    return [int(message.id) for message in messages]
 
 
 async def test_an_event_comes_as_it_is_said_with_its_place_type_and_body(http: httpx.AsyncClient, say: Speaker) -> None:
@@ -51,6 +34,7 @@ async def test_an_event_comes_as_it_is_said_with_its_place_type_and_body(http: h
                 "type": "copy.started.v1",
                 "copy": f"{views.VERSION}_pod-1_0",
                 "version": views.VERSION,
+                "image": "",
                 "pod": "pod-1",
                 "attempt": 1,
                 "revision": 1,
@@ -226,129 +210,6 @@ async def test_a_body_with_line_breaks_stays_one_message(http: httpx.AsyncClient
         await say._js.publish("event.pod.connected.x", b'{\n"type":\r\n"pod.connected.v1",\n"pod":"a\\nb"}\n')
         [message] = await listener.take(1)
     assert message.data["body"] == {"type": "pod.connected.v1", "pod": "a\nb"}
-
-
-async def test_a_client_that_is_too_slow_is_dropped_and_can_resume(
-    door: Gateway, http: httpx.AsyncClient, say: Speaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "QUEUE", 8)
-    async with listen(http) as listener:
-        [subscriber] = door.door.hub._attached
-        held = asyncio.Event()
-        take = subscriber.take
-
-        async def slow(patience: float) -> bytes:
-            await held.wait()
-            return await take(patience)
-
-        monkeypatch.setattr(subscriber, "take", slow)
-        first = await say.started()  # is taken by the call that waits already
-        await listener.take(1)
-        for _ in range(20):
-            await say.started()
-        await until(lambda: subscriber.ended)
-        held.set()
-        assert await listener.next() is not None
-        while await listener.next() is not None:
-            pass
-        assert listener.comments[-1].startswith("too slow")
-        resume = listener.last_id
-    assert first <= int(resume) < 21
-    async with listen(http, last_id=resume) as listener:
-        assert ids(await listener.take(21 - int(resume))) == list(range(int(resume) + 1, 22))
-
-
-async def test_silence_is_filled_with_comments(
-    http: httpx.AsyncClient, say: Speaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.sse.EventStream.__init__.__defaults__", (0.05,))
-    async with listen(http) as listener:
-        waiting = asyncio.create_task(listener.next())
-        await until(lambda: listener.comments.count("heartbeat") >= 2)
-        await say.started()
-        message = await waiting
-    assert message is not None
-    assert message.event == "copy.started.v1"
-
-
-async def test_a_client_that_leaves_frees_its_place(door: Gateway, http: httpx.AsyncClient, say: Speaker) -> None:
-    async with listen(http):
-        assert len(door.door.hub._subscribers) == 1
-    await until(lambda: not door.door.hub._subscribers)
-
-
-async def test_more_clients_than_there_are_places_are_told_to_come_back(
-    settings: GatewaySettings, services: Backend
-) -> None:
-    small = msgspec.structs.replace(settings, max_streams=1)
-    async with gateway(small) as door, httpx.AsyncClient(base_url=door.url, trust_env=False) as http:
-        async with listen(http):
-            response = await http.get("/v1/events")
-        assert (response.status_code, response.json()["code"]) == (503, "busy")
-        assert response.headers["retry-after"] == "2"
-
-
-async def test_closing_the_door_ends_the_streams_first(settings: GatewaySettings, services: Backend) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        async with gateway(settings) as door:
-            http.base_url = httpx.URL(door.url)
-            entered = listen(http)
-            listener = await entered.__aenter__()
-            closing = asyncio.create_task(_drain(listener))
-        await closing
-        await entered.__aexit__(None, None, None)
-    assert listener.comments[-1].startswith("closing")
-
-
-async def _drain(listener: Listener) -> None:
-    while await listener.next() is not None:
-        pass
-
-
-@pytest.mark.parametrize("how", ["crash", "stop"])
-async def test_a_broker_that_comes_back_leaves_no_gap_in_an_open_stream(
-    nats_server: NatsServer, tmp_path: Path, how: str
-) -> None:
-    async with speaker(nats_server.url) as say:
-        await say._js.add_stream(stream_config(STREAM_BY_NAME["EVENTS"]))
-        for _ in range(3):
-            await say.started()
-    here = GatewaySettings(data=str(tmp_path / "gateway"), nats_url=nats_server.url, port=0)
-    async with gateway(here) as door, httpx.AsyncClient(base_url=door.url, timeout=60, trust_env=False) as http:
-        async with listen(http, "?after=1") as listener:
-            assert ids(await listener.take(2)) == [2, 3]
-            if how == "crash":
-                nats_server.kill()
-            else:
-                nats_server.stop()
-            assert door.door.hub.position == 3
-            nats_server.start()
-            async with speaker(nats_server.url) as say:
-                say._count = 10
-                for _ in range(3):
-                    await say.started()
-                assert ids(await listener.take(3)) == [4, 5, 6]
-        await until(lambda: door.door.hub.live)
-
-
-async def test_a_door_that_opens_before_the_stream_exists_begins_when_it_does(
-    settings: GatewaySettings, nats_url: str
-) -> None:
-    async with gateway(settings) as door, httpx.AsyncClient(base_url=door.url, timeout=30, trust_env=False) as http:
-        assert not door.door.hub.live
-        async with backend(nats_url, "catalog"), speaker(nats_url) as say:
-            opening = asyncio.create_task(_first(http))
-            await until(lambda: door.door.hub._subscribers)
-            await say._js.add_stream(stream_config(STREAM_BY_NAME["EVENTS"]))
-            await until(lambda: door.door.hub._attached)
-            await say.started()
-            assert (await opening).event == "copy.started.v1"
-
-
-async def _first(http: httpx.AsyncClient) -> Message:
-    async with listen(http) as listener:
-        [message] = await listener.take(1)
-        return message
 
 
 async def test_the_versions_of_an_image_are_asked_for_page_by_page(

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.responder import Answer, serving
 from harness.wait import until
 from imprint.client import Client
+from imprint.local import installation as module
 from imprint.local import keys, ports
 from imprint.local.broker import BrokerError, answers
 from imprint.local.installation import Installation, InstallationError
@@ -57,6 +59,23 @@ async def test_it_starts_repairs_itself_and_stops_without_a_trace(tmp_path: Path
             os.kill(pid, 0)
         assert installation.children[name].pid is None
     assert not (tmp_path / "address").exists()
+
+
+@pytest.mark.slow
+async def test_it_never_takes_another_programs_gateway_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as other:
+        other.on("GET", "/health/ready", Answer(body={"ready": True}))
+        monkeypatch.setattr(module, "PORT", int(other.url.rpartition(":")[2]))
+        first = iter([True])  # the port seems free when it is chosen, and is taken when it is used
+        really = ports.is_free
+        monkeypatch.setattr(ports, "is_free", lambda port: next(first, False) or really(port))
+        async with Installation(tmp_path, pods=1, notice=lambda _: None) as installation:
+            assert installation.url != other.url
+            async with Client(installation.url) as client:
+                assert [pod.name for pod in await client.pods()] == ["pod-1"]
+        assert other.asked == []
 
 
 def test_every_variable_given_to_a_process_is_one_that_it_reads(tmp_path: Path) -> None:

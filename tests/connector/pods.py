@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from connector.backends.base import Placed
 from connector.backends.directory import DirectoryBackend
 from connector.copying import Made, make
 from connector.domain.tasks import Copy, Import
+from connector.failures import Cancel
 from connector.importing import Prepared, prepare
 from connector.progress import Meter
 from connector.transfer.server import Door
@@ -93,8 +93,8 @@ class Pod:
         } | more
         return Import(source=source, **fields)  # type: ignore[arg-type]
 
-    def prepare(self, task: Import, cancel: threading.Event | None = None) -> Prepared:
-        return prepare(self.backend, task, 1 << 41, self.meter(), cancel or threading.Event())
+    def prepare(self, task: Import, cancel: Cancel | None = None) -> Prepared:
+        return prepare(self.backend, task, 1 << 41, self.meter(), cancel or Cancel())
 
     def copy_task(self, version: str, manifest: Manifest, *holders: "Pod", **more: object) -> Copy:
         fields = {
@@ -109,8 +109,8 @@ class Pod:
         } | more
         return Copy(version=version, manifest=manifest, **fields)  # type: ignore[arg-type]
 
-    def copy(self, task: Copy, cancel: threading.Event | None = None) -> Made:
-        return make(self.backend, task, self.meter(), cancel or threading.Event(), lambda _, __: None, 2)
+    def copy(self, task: Copy, cancel: Cancel | None = None) -> Made:
+        return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _, __: None, 2)
 
     def disk(self, placed: Placed | None, lun: int = 0) -> Path:
         """The path of a disk in the library."""

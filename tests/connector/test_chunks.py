@@ -2,7 +2,6 @@
 
 import os
 import random
-import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pods import Hub, Pod, allocated, root_of, served, sha256_of, sparse
 
-from connector.failures import Cancelled, Refused
+from connector.failures import Cancel, Cancelled, Refused
 from connector.transfer import index as indexes
 from connector.transfer.build import build
 from connector.transfer.chunks import digest, zero
@@ -31,7 +30,7 @@ def indexed(content: bytes, folder: Path, name: str = "file") -> tuple[int, Inde
     path.write_bytes(content)
     data = os.open(path, os.O_RDONLY)
     fd = os.open(folder / f"{name}.index", os.O_RDWR | os.O_CREAT)
-    build(data, len(content), fd, None, lambda _: None, threading.Event())
+    build(data, len(content), fd, None, lambda _: None, Cancel())
     return data, indexes.opened(fd, len(content))
 
 
@@ -44,7 +43,7 @@ def test_one_pass_makes_a_copy_its_index_and_both_digests(size: int, tmp_path: P
     index = os.open(tmp_path / "index", os.O_RDWR | os.O_CREAT)
     advanced: list[int] = []
     with DiskWriter(folder, "target", size) as target:
-        built = build(source, size, index, target, advanced.append, threading.Event())
+        built = build(source, size, index, target, advanced.append, Cancel())
     assert (tmp_path / "target").read_bytes() == content
     assert built.sha256 == sha256_of(content)
     assert built.root == root_of(content)
@@ -58,7 +57,7 @@ def test_zeros_in_the_data_become_holes_of_the_copy(tmp_path: Path) -> None:
     folder, source = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path / "source", os.O_RDONLY)
     index = os.open(tmp_path / "index", os.O_RDWR | os.O_CREAT)
     with DiskWriter(folder, "target", len(content)) as target:
-        built = build(source, len(content), index, target, lambda _: None, threading.Event())
+        built = build(source, len(content), index, target, lambda _: None, Cancel())
     assert (tmp_path / "target").read_bytes() == content
     assert allocated(tmp_path / "target") == 2 * CHUNK
     assert indexes.opened(index, len(content)).data_bytes() == 2 * CHUNK
@@ -76,7 +75,7 @@ def test_a_source_that_is_written_to_meanwhile_is_refused(tmp_path: Path) -> Non
             file.write(b"new")
 
     with pytest.raises(Refused, match="file_changed"):
-        build(source, 9 * MIB, index, None, write_once, threading.Event())
+        build(source, 9 * MIB, index, None, write_once, Cancel())
 
 
 def test_a_source_that_shrinks_meanwhile_is_refused(tmp_path: Path) -> None:
@@ -84,14 +83,14 @@ def test_a_source_that_shrinks_meanwhile_is_refused(tmp_path: Path) -> None:
     path.write_bytes(os.urandom(9 * MIB))
     source, index = os.open(path, os.O_RDONLY), os.open(tmp_path / "index", os.O_RDWR | os.O_CREAT)
     with pytest.raises(Refused, match="file_changed"):
-        build(source, 9 * MIB, index, None, lambda _: os.truncate(path, MIB), threading.Event())
+        build(source, 9 * MIB, index, None, lambda _: os.truncate(path, MIB), Cancel())
 
 
 def test_a_pass_stops_when_it_is_cancelled(tmp_path: Path) -> None:
     path = tmp_path / "source"
     path.write_bytes(os.urandom(9 * MIB))
     source, index = os.open(path, os.O_RDONLY), os.open(tmp_path / "index", os.O_RDWR | os.O_CREAT)
-    cancel = threading.Event()
+    cancel = Cancel()
     advanced: list[int] = []
 
     def advance(some: int) -> None:

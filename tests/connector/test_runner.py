@@ -13,6 +13,7 @@ from pods import Pod
 
 from connector import messages, tasks
 from connector.domain.tasks import Copy, Discard, Release, Task, Withdraw
+from connector.failures import Cancel
 from connector.settings import ConnectorSettings
 from connector.tasks import Runner
 from runtime.work import Local
@@ -152,7 +153,7 @@ class Held:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
 
-    def __call__(self, backend: object, task: Any, meter: object, cancel: threading.Event, *_: object) -> Any:
+    def __call__(self, backend: object, task: Any, meter: object, cancel: Cancel, *_: object) -> Any:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)

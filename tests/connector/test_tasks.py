@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pods import Pod, root_of, sha256_of
 
 from connector import copying, importing
 from connector.domain.tasks import Discard, Release, Withdraw
-from connector.failures import Cancelled, Refused, failure_of
+from connector.failures import Cancel, Cancelled, Refused, failure_of
 from connector.removing import discard, release, withdraw
 from contracts.errors import FAILURES
 from contracts.manifest import Source
@@ -95,7 +94,7 @@ def test_a_vm_that_is_being_imported_is_not_imported_again(pod: Pod) -> None:
 
 
 def test_an_import_that_does_not_fit_is_refused_before_its_first_byte(pod: Pod, monkeypatch) -> None:
-    monkeypatch.setattr("connector.backends.library.DirectoryStaging.free", lambda _: 3 * MIB)
+    monkeypatch.setattr("connector.backends.staging.DirectoryStaging.free", lambda _: 3 * MIB)
     task = pod.import_task(pod.file("disk", os.urandom(3 * MIB)))
     with pytest.raises(Refused, match="no_space"):
         pod.prepare(task)
@@ -143,7 +142,7 @@ def test_a_disk_that_was_copied_before_the_kill_is_not_copied_again_unless_its_s
 
 
 def test_a_cancelled_import_stops_and_leaves_the_rest_to_whoever_stopped_it(pod: Pod) -> None:
-    cancel = threading.Event()
+    cancel = Cancel()
     cancel.set()
     task = pod.import_task(pod.vm())
     with pytest.raises(Cancelled):

@@ -9,7 +9,7 @@ import pytest
 from misbehaving import Behaviour, misbehaving
 from pods import Hub, Pod, allocated, root_of, sha256_of, sparse
 
-from connector.failures import Cancelled, Refused
+from connector.failures import Cancel, Cancelled, Refused
 from connector.transfer.index import HEADER
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK
@@ -229,7 +229,7 @@ def test_without_holders_a_copy_is_unreachable(pods: Pods) -> None:
 def test_a_copy_that_waits_for_a_silent_holder_can_be_cancelled(pods: Pods) -> None:
     one, two = pods("pod-1"), pods("pod-2")
     version, manifest = published(one, os.urandom(MIB))
-    cancel, silent = threading.Event(), threading.Event()
+    cancel, silent = Cancel(), threading.Event()
     with misbehaving(one, Behaviour(silent=silent)) as holder:
         task = two.copy_task(version, manifest, holders=(Holder(pod="pod-1", address=holder),))
         failure: list[BaseException] = []
@@ -263,7 +263,7 @@ def test_other_content_under_a_known_version_is_refused_for_good(pods: Pods) -> 
 def test_a_copy_that_does_not_fit_is_refused_before_its_first_byte(pods: Pods, hub: Hub, monkeypatch) -> None:
     one, two = pods("pod-1"), pods("pod-2")
     version, manifest = published(one, os.urandom(4 * MIB))
-    monkeypatch.setattr("connector.backends.library.DirectoryStaging.free", lambda _: 3 * MIB)
+    monkeypatch.setattr("connector.backends.staging.DirectoryStaging.free", lambda _: 3 * MIB)
     with pytest.raises(Refused) as refusal:
         two.copy(two.copy_task(version, manifest, one))
     assert refusal.value.failure.code == "no_space"

@@ -144,13 +144,16 @@ def planned(
 
 
 def copying(version: str, pod: str, *, revision: int = 2) -> CopyStarted:
-    return CopyStarted(copy=copy_id(version, pod, 0), version=version, pod=pod, attempt=1, revision=revision)
+    return CopyStarted(
+        copy=copy_id(version, pod, 0), version=version, image="i" * 32, pod=pod, attempt=1, revision=revision
+    )
 
 
 def delayed(version: str, pod: str, *, revision: int = 3) -> CopyDelayed:
     return CopyDelayed(
         copy=copy_id(version, pod, 0),
         version=version,
+        image="i" * 32,
         pod=pod,
         attempt=1,
         failure=BROKEN,

@@ -57,8 +57,10 @@ class Installation:
         self.pods = tuple(f"pod-{number}" for number in range(1, pods + 1))
         self.children: dict[str, Child] = {}
         """The running processes by name: nats, catalog, …, pod-1, …, gateway."""
-        self._port = port
+        self._asked = port
+        self._port = port or 0
         self._nats_port = 0
+        self._door = self.data / "gateway" / "address"
         self._notice = notice
         self._stack = AsyncExitStack()
 
@@ -97,7 +99,7 @@ class Installation:
     async def _start(self, stack: AsyncExitStack) -> None:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_one(self.data))
-        self._port = _gateway_port(self._port)
+        self._port = _gateway_port(self._asked)
         self._nats_port = ports.remembered(self.data / "nats" / "port")
         keys.make(self.data / "keys")
         for pod in self.pods:
@@ -106,11 +108,11 @@ class Installation:
 
         await stack.enter_async_context(self._running(self._nats()))
         await self._watching(broker.answers(HOST, self._nats_port))
-        async with connect(self.settings, "installation") as client:
-            await topology.apply(client)
-        for group in self.services():
+        await self._watching(self._make_streams())
+        *groups, (gateway,) = self.services()
+        for group in groups:
             await stack.enter_async_context(self._running(*group))
-        await self._watching(self._until_ready())
+        await self._open_door(stack, gateway)
         address = self.data / "address"
         address.write_text(self.url + "\n")
         stack.callback(address.unlink, missing_ok=True)
@@ -125,6 +127,31 @@ class Installation:
             yield
         finally:
             await asyncio.gather(*(child.stop() for child in children))
+
+    async def _make_streams(self) -> None:
+        try:
+            async with asyncio.timeout(READY), connect(self.settings, "installation") as client:
+                await topology.apply(client)
+        except TimeoutError:
+            raise InstallationError("nats-server did not let us in", self._where()) from None
+
+    async def _open_door(self, stack: AsyncExitStack, gateway: Child) -> None:
+        """Start the gateway; where another program was faster at a port that nobody asked for, on another port."""
+        try:
+            await self._try_door(stack, gateway)
+        except InstallationError:
+            if self._asked is not None or ports.is_free(self._port):
+                raise
+            self._port = ports.any_free()
+            *_, (gateway,) = self.services()
+            await self._try_door(stack, gateway)
+
+    async def _try_door(self, stack: AsyncExitStack, gateway: Child) -> None:
+        self._door.unlink(missing_ok=True)
+        async with AsyncExitStack() as opening:
+            await opening.enter_async_context(self._running(gateway))
+            await self._watching(self._until_ready())
+            stack.push_async_exit(opening.pop_all())
 
     async def _watching(self, step: Coroutine[Any, Any, None]) -> None:
         """Await ``step``, but give up early when a child keeps dying: its log says why.
@@ -146,18 +173,29 @@ class Installation:
             task.cancel()
 
     async def _until_ready(self) -> None:
-        """Return when the gateway says ready and every pod reports."""
-        wanted, unready = set(self.pods), "nobody was asked"
+        """Return when the gateway says ready and every pod reports.
+
+        Nobody is asked before our own gateway has written its address down: on its port may be another's.
+        """
+        wanted, unready = set(self.pods), "the gateway does not listen"
         try:
             async with asyncio.timeout(READY), Client(self.url, timeout=5.0) as client:
                 while wanted or unready:
                     await asyncio.sleep(LOOK)
+                    if not self._door_is_ours():
+                        continue
                     unready = await client.unready()
                     with suppress(ImprintError, UnreachableError):  # a service that is still starting: look again
                         wanted -= {pod.name for pod in await client.pods() if pod.state == "CONNECTED"}
         except TimeoutError:
             why = unready or f"no word from {', '.join(sorted(wanted))}"
             raise InstallationError(f"not ready after {READY:g} s: {why}", self._where()) from None
+
+    def _door_is_ours(self) -> bool:
+        try:
+            return self._door.read_text().strip() == self.url
+        except FileNotFoundError:
+            return False
 
     # --- the processes ------------------------------------------------------------------------------------------------
 

@@ -46,12 +46,12 @@ async def _perform(console: Console, disk: Path | None, data: Path, keep: bool, 
             play.say(f"      up after {time.monotonic() - begun:.1f} s: {installation.url}")
             await _steps(console, play, machine, building, disk)
             shown.set()
-            console.print(f"API  {installation.url}/v1   (described at {installation.url}/openapi.json)")
+            play.say(f"API  {installation.url}/v1, described at {installation.url}/openapi.json")
             if keep:
                 example = f"{spelled()} --server {installation.url} image show {IMAGE}"
                 play.say(f"It stays up until Ctrl-C. Try: {example}")
                 await asyncio.Event().wait()
-            console.print("Stopping everything ...")
+            play.say("Stopping everything ...")
     finally:
         # A thread cannot be cancelled: the folder must not be taken away from under it.
         await asyncio.gather(building, return_exceptions=True)

@@ -215,6 +215,7 @@ class CopyStarted(Event, frozen=True, kw_only=True, tag="copy.started.v1"):
     about: ClassVar[str] = "copy"
     copy: str
     version: str
+    image: str
     pod: str
     attempt: int
     revision: int
@@ -226,6 +227,7 @@ class CopyDelayed(Event, frozen=True, kw_only=True, tag="copy.delayed.v1"):
     about: ClassVar[str] = "copy"
     copy: str
     version: str
+    image: str
     pod: str
     attempt: int
     failure: Failure

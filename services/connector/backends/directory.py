@@ -9,8 +9,9 @@ from typing import Final
 
 from connector.backends import folders
 from connector.backends.base import Item, Placed, SourceDisk, Staging
-from connector.backends.library import DirectoryStaging, Library
+from connector.backends.library import Library
 from connector.backends.sources import Sources
+from connector.backends.staging import DirectoryStaging
 from connector.transfer.seeds import Seed
 from contracts.events.from_pods import Datastore, Vm
 from contracts.manifest import Disk, Source

@@ -51,9 +51,14 @@ def folders(at: int) -> list[str]:
     return [name for name in sorted(os.listdir(at)) if is_name(name) and _kind(name, at) == stat.S_IFDIR]
 
 
-def files(at: int) -> list[str]:
-    """The usable names of everything in an open folder that is no folder, sorted; what it is shows at opening."""
-    return [name for name in sorted(os.listdir(at)) if is_name(name) and _kind(name, at) not in (None, stat.S_IFDIR)]
+def has_folder(name: str, at: int) -> bool:
+    """Whether an open folder lists a folder of this (usable) name."""
+    return is_name(name) and name in os.listdir(at) and _kind(name, at) == stat.S_IFDIR
+
+
+def has_file(name: str, at: int) -> bool:
+    """Whether an open folder lists something of this (usable) name that is no folder."""
+    return is_name(name) and name in os.listdir(at) and _kind(name, at) not in (None, stat.S_IFDIR)
 
 
 def _kind(name: str, at: int) -> int | None:

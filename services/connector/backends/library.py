@@ -18,6 +18,7 @@ import structlog
 
 from connector.backends import folders
 from connector.backends.base import Item, Placed, data_name, index_name
+from connector.backends.staging import DirectoryStaging
 from connector.failures import Refused, refused
 from connector.transfer.index import IndexInvalidError, index_size, opened
 from connector.transfer.seeds import Seed
@@ -36,48 +37,17 @@ log = structlog.get_logger()
 _decode = msgspec.json.Decoder(Item).decode
 
 
-class DirectoryStaging:
-    """A staging folder; its files are opened relative to ``folder``."""
-
-    def __init__(self, datastore: str, version: str, parent: int) -> None:
-        self.datastore = datastore
-        self.version = version
-        self._parent = parent
-        try:
-            self._folder = folders.ensure_folder(version, parent)
-            os.fsync(parent)
-        except BaseException:
-            os.close(parent)
-            raise
-
-    @property
-    def folder(self) -> int:
-        return self._folder
-
-    @property
-    def parent(self) -> int:
-        return self._parent
-
-    def free(self) -> int:
-        space = os.fstatvfs(self._folder)
-        return space.f_bavail * space.f_frsize
-
-    def close(self) -> None:
-        if self._folder >= 0:
-            os.close(self._folder)
-            os.close(self._parent)
-        self._folder = self._parent = -1
-
-
 class Library:
     """All datastores of a pod. Safe for use by several threads, for different versions."""
 
     def __init__(self, root: int) -> None:
         self._root = folders.ensure_folder("datastores", root)
         self._lock = threading.Lock()
-        self._cache: dict[tuple[int, int], Item] = {}
-        self._shelf: dict[str, list[tuple[str, str, Disk]]] = {}
-        self.refresh()
+        self._read: dict[str, tuple[tuple[str, int, int, int], Item]] = {}
+        self._whole: dict[str, Placed] = {}
+        self._places: dict[str, list[tuple[Placed, Disk]]] = {}
+        self._changes = 0
+        self.items()
 
     def close(self) -> None:
         os.close(self._root)
@@ -95,7 +65,14 @@ class Library:
 
     def items(self) -> list[Placed]:
         """Every item of every datastore; a descriptor that cannot be read is logged and left out."""
-        return [placed for name in folders.folders(self._root) for placed in self._items_in(name)]
+        with self._lock:
+            changes = self._changes
+        found = [placed for name in folders.folders(self._root) for placed in self._items_in(name)]
+        with self._lock:
+            if self._changes == changes:  # else our own knowledge is newer than this look
+                self._whole = {placed.item.version: placed for placed in found if placed.intact}
+                self._index()
+        return found
 
     def find(self, version: str) -> Placed | None:
         for name in folders.folders(self._root):
@@ -116,9 +93,10 @@ class Library:
             os.rename(item.version, item.version, src_dir_fd=staging.parent, dst_dir_fd=stack.items)
             os.fsync(stack.items)
             os.fsync(staging.parent)
+        placed = Placed(item, staging.datastore, intact=True)
         staging.close()
-        self.refresh()
-        return Placed(item, staging.datastore, intact=True)
+        self._know(item.version, placed)
+        return placed
 
     def note(self, item: Item) -> Placed:
         placed = self.find(item.version)
@@ -126,17 +104,18 @@ class Library:
             raise refused("finalise_failed", STEP, "The version is not in the library any more", retry=True)
         with self._part(placed.datastore, "items") as stack, folders.folder(item.version, stack.items) as at:
             folders.write(DESCRIPTOR, at, msgspec.json.encode(item))
-        self.refresh()
-        return Placed(item, placed.datastore, placed.intact)
+        noted = Placed(item, placed.datastore, placed.intact)
+        self._know(item.version, noted if noted.intact else None)
+        return noted
 
     def remove(self, version: str) -> None:
         for name in folders.folders(self._root):
             with self._part(name, "items") as items, self._part(name, "staging") as staging:
-                if _checked(version) in folders.folders(items.items):
+                if folders.has_folder(_checked(version), items.items):
                     trash = f"{TRASH}{version}-{time.monotonic_ns()}"
                     os.rename(version, trash, src_dir_fd=items.items, dst_dir_fd=staging.items)
                     os.fsync(items.items)
-                    self.refresh()
+                    self._know(version, None)
                     folders.remove_tree(trash, staging.items)
 
     # --- staging -------------------------------------------------------------------------------------------------
@@ -152,7 +131,7 @@ class Library:
         chosen = datastore
         for name in names:
             with self._part(name, "staging") as stack:
-                if _checked(version) in folders.folders(stack.items):
+                if folders.has_folder(_checked(version), stack.items):
                     if datastore in (None, name):
                         chosen = name
                     else:
@@ -181,32 +160,21 @@ class Library:
 
     # --- serving -------------------------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """Look through the library again: what it can serve, and to whom it can be a seed."""
-        self._cache.clear()
-        shelf: dict[str, list[tuple[str, str, Disk]]] = {}
-        for placed in self.items():
-            if placed.intact:
-                for disk in placed.item.manifest.disks:
-                    shelf.setdefault(disk.root, []).append((placed.datastore, placed.item.version, disk))
-        with self._lock:
-            self._shelf = shelf
-
     def open(self, root: str) -> tuple[int, int] | None:
         with self._lock:
-            places = list(self._shelf.get(root, ()))
-        for datastore, version, disk in places:
+            places = list(self._places.get(root, ()))
+        for placed, disk in places:
             try:
-                return self._open(datastore, version, disk)
+                return self._open(placed, disk)
             except (Refused, OSError) as error:
-                log.warning("item_not_whole", version=version, datastore=datastore, error=str(error))
+                log.warning("item_not_whole", version=placed.item.version, error=str(error))
         return None
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
+        with self._lock:
+            known = list(self._whole.values())
         candidates = [
-            placed
-            for placed in self.items()
-            if placed.intact and placed.item.tenant == item.tenant and placed.item.version != item.version
+            placed for placed in known if placed.item.tenant == item.tenant and placed.item.version != item.version
         ]
         candidates.sort(key=lambda placed: placed.item.manifest.created, reverse=True)
         candidates.sort(key=lambda placed: placed.item.image != item.image)
@@ -215,7 +183,7 @@ class Library:
             disks = sorted(placed.item.manifest.disks, key=lambda other: (other.lun != disk.lun, other.lun))
             for other in disks:
                 try:
-                    data, index = self._open(placed.datastore, placed.item.version, other)
+                    data, index = self._open(placed, other)
                 except (Refused, OSError) as error:
                     log.warning("seed_not_used", version=placed.item.version, error=str(error))
                     continue
@@ -229,8 +197,28 @@ class Library:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _open(self, datastore: str, version: str, disk: Disk) -> tuple[int, int]:
-        with self._part(datastore, "items") as stack, folders.folder(version, stack.items) as at:
+    def _know(self, version: str, placed: Placed | None) -> None:
+        """An own change: what was read before is old, and a look under way may be."""
+        with self._lock:
+            self._changes += 1
+            self._read.pop(version, None)
+            if placed is None:
+                self._whole.pop(version, None)
+            else:
+                self._whole[version] = placed
+            self._index()
+
+    def _index(self) -> None:
+        self._places = {}
+        for placed in self._whole.values():
+            for disk in placed.item.manifest.disks:
+                self._places.setdefault(disk.root, []).append((placed, disk))
+
+    def _open(self, placed: Placed, disk: Disk) -> tuple[int, int]:
+        with (
+            self._part(placed.datastore, "items") as stack,
+            folders.folder(placed.item.version, stack.items) as at,
+        ):
             data = folders.open_file(data_name(disk.lun, disk.format), at)
             try:
                 index = folders.open_file(index_name(disk.lun), at)
@@ -253,10 +241,13 @@ class Library:
         try:
             with folders.folder(version, items) as at:
                 status = os.stat(DESCRIPTOR, dir_fd=at, follow_symlinks=False)
-                key = (status.st_ino, status.st_mtime_ns)
-                item = self._cache.get(key)
-                if item is None:
-                    item = self._cache[key] = _decode(folders.read(DESCRIPTOR, at))
+                look = (datastore, status.st_ino, status.st_mtime_ns, status.st_size)
+                known = self._read.get(version)
+                if known is not None and known[0] == look:
+                    item = known[1]
+                else:
+                    item = _decode(folders.read(DESCRIPTOR, at))
+                    self._read[version] = (look, item)
                 if item.version != version:
                     raise refused("finalise_failed", STEP, "item.json is of another version")
                 return Placed(item, datastore, all(_whole(disk, at) for disk in item.manifest.disks))

@@ -103,7 +103,7 @@ class Sources:
         if source.kind == "file":
             return self._delete_file(source.name, version)
         doomed = f".deleted-{version}"
-        if source.name in folders.folders(self._vms):
+        if folders.has_folder(source.name, self._vms):
             with folders.folder(source.name, self._vms) as at:
                 ours = _holder(LOCK, at) == version
             if ours:
@@ -118,7 +118,7 @@ class Sources:
 
     def _delete_file(self, name: str, version: str) -> bool:
         lock = _file_lock(name)
-        if name in folders.files(self._incoming):
+        if folders.has_file(name, self._incoming):
             if _holder(lock, self._incoming) != version:
                 return False
             folders.remove_file(name, self._incoming)
@@ -127,12 +127,12 @@ class Sources:
         return True
 
     def _vm(self, name: str) -> AbstractContextManager[int]:
-        if name not in folders.folders(self._vms):
+        if not folders.has_folder(name, self._vms):
             raise refused("vm_not_found", STEP, f"The pod has no VM {name}")
         return folders.folder(name, self._vms)
 
     def _listed_file(self, name: str) -> None:
-        if name not in folders.files(self._incoming):
+        if not folders.has_file(name, self._incoming):
             raise refused("file_not_found", STEP, f"The pod has no incoming file {name}")
 
 

@@ -6,7 +6,6 @@ the chunk digests and writes. Holes are hashed from memory and stay holes.
 
 import hashlib
 import os
-import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connector.failures import Cancelled, refused
+from connector.failures import Cancel, refused
 from connector.transfer.chunks import BATCH, ZEROS, buffer, count, digest, zero
 from connector.transfer.index import IndexWriter
 from connector.transfer.sparse import extents
@@ -42,7 +41,7 @@ def build(
     index: int,
     target: DiskWriter | None,
     advance: Callable[[int], None],
-    cancel: threading.Event,
+    cancel: Cancel,
 ) -> Built:
     """Index the file behind ``source``, and write its chunks to ``target`` when there is one.
 
@@ -61,8 +60,7 @@ def build(
         for begin, end, has_data in extents(source, size):
             at = begin
             while at < end:
-                if cancel.is_set():
-                    raise Cancelled
+                cancel.check()
                 some = min(end - at, BATCH if has_data else HOLE_STEP)
                 if has_data:
                     pass_.data(at, some)

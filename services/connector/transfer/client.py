@@ -8,14 +8,13 @@ import http.client
 import os
 import select
 import socket
-import threading
 import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from connector.failures import Cancelled
+from connector.failures import Cancel
 from connector.transfer.holders import HolderFailed
 from connector.transfer.index import index_size
 from contracts.events.to_pods import Holder
@@ -30,7 +29,7 @@ PIECE: Final = 1024 * 1024
 class Connection:
     """A connection that follows the holder it is asked to use. `interrupt` may come from any thread."""
 
-    def __init__(self, ticket: str, stop: threading.Event) -> None:
+    def __init__(self, ticket: str, stop: Cancel) -> None:
         self._headers = {"Authorization": f"Bearer {ticket}"}
         self._stop = stop
         self._holder: Holder | None = None
@@ -90,7 +89,7 @@ class Connection:
                 break
             except (http.client.HTTPException, OSError) as error:
                 self.close()
-                self._check_stop()
+                self._stop.check()
                 # A kept-alive connection may have been closed by the other side in the meantime: once more, anew.
                 if fresh or not isinstance(error, http.client.RemoteDisconnected | ConnectionError):
                     raise _unreachable(error) from None
@@ -103,16 +102,16 @@ class Connection:
         return response
 
     def _read(self, response: http.client.HTTPResponse, view: memoryview) -> int:
-        self._check_stop()
+        self._stop.check()
         try:
             got = response.readinto(view)
         except (http.client.HTTPException, OSError) as error:
             self.close()
-            self._check_stop()
+            self._stop.check()
             raise _unreachable(error) from None
         if not got:
             self.close()
-            self._check_stop()
+            self._stop.check()
             raise HolderFailed("source_unreachable", "its answer ended early", passing=True)
         return got
 
@@ -125,10 +124,6 @@ class Connection:
         self.close()
         return HolderFailed(code, text, passing=passing)
 
-    def _check_stop(self) -> None:
-        if self._stop.is_set():
-            raise Cancelled
-
     def _connect(self, holder: Holder) -> None:
         self.close()
         host, port = _address(holder.address)
@@ -138,6 +133,7 @@ class Connection:
         except OSError as error:
             self.close()
             raise _unreachable(error) from None
+        self._stop.check()  # an interruption that came before there was a socket
         self._holder = holder
 
     def _open(self, host: str, port: int) -> socket.socket:
@@ -151,7 +147,7 @@ class Connection:
             waiting = select.poll()
             waiting.register(found, select.POLLOUT)
             while not waiting.poll(200):
-                self._check_stop()
+                self._stop.check()
                 if time.monotonic() > deadline:
                     raise TimeoutError("no connection in time")
             code = found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

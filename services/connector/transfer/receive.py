@@ -6,21 +6,19 @@ most what was under way.
 """
 
 import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from typing import Final
 
-from connector.failures import Cancelled
+from connector.failures import Cancel
 from connector.transfer import index as indexes
 from connector.transfer.chunks import BATCH, DIGEST, buffer, digest, length, zero
-from connector.transfer.client import Connection
-from connector.transfer.holders import HolderFailed, Holders
+from connector.transfer.holders import HolderFailed
 from connector.transfer.index import Index, IndexInvalidError
 from connector.transfer.plan import Kept, Plan
 from connector.transfer.seeds import Seed, Seeds
+from connector.transfer.session import Session
 from connector.transfer.sparse import extents
-from connector.transfer.worker import Tally, Worker, pause
+from connector.transfer.worker import Tally, Worker
 from connector.transfer.writer import DiskWriter
 from contracts.manifest import CHUNK, Disk
 
@@ -28,26 +26,23 @@ THREADS: Final = 3
 """Two to four overlap receiving with writing; more gain nothing (data-plane.md 5)."""
 
 
-def fetch_index(disk: Disk, target: int, holders: Holders, ticket: str, tally: Tally, cancel: threading.Event) -> Index:
+def fetch_index(disk: Disk, target: int, session: Session, tally: Tally) -> Index:
     """The index of ``disk`` in the file ``target``, verified against its root; fetched unless it lies there already.
 
     Raises:
         Refused: no holder gave it.
-        Cancelled: ``cancel`` was set.
+        Cancelled: the session was cancelled.
     """
     try:
         return indexes.verified(target, disk.size, disk.root)
     except IndexInvalidError:
         os.ftruncate(target, 0)
-    stop = threading.Event()
-    connection = Connection(ticket, stop)
-    _watched([lambda: _ask_for_index(disk, target, holders, connection, tally, stop)], [connection], stop, cancel)
+    session.run([lambda: _ask_for_index(disk, target, session, tally)])
     return indexes.opened(target, disk.size)
 
 
-def _ask_for_index(
-    disk: Disk, target: int, holders: Holders, connection: Connection, tally: Tally, stop: threading.Event
-) -> None:
+def _ask_for_index(disk: Disk, target: int, session: Session, tally: Tally) -> None:
+    connection, holders = session.connection(), session.holders
     try:
         while True:
             holder = holders.current()
@@ -57,77 +52,49 @@ def _ask_for_index(
             except IndexInvalidError as error:
                 holders.failed(holder, HolderFailed("index_invalid", str(error)))
             except HolderFailed as error:
-                pause(holders.failed(holder, error), stop)
+                session.stop.pause(holders.failed(holder, error))
             else:
                 holders.served(holder)
-                os.fsync(target)
                 return
             os.ftruncate(target, 0)
     finally:
-        connection.close()
+        session.give_back(connection)
 
 
 def receive(
     disk: Disk,
     index: Index,
     target: DiskWriter,
-    holders: Holders,
-    ticket: str,
+    session: Session,
     seeds: Sequence[Seed],
     tally: Tally,
-    cancel: threading.Event,
     threads: int = THREADS,
 ) -> None:
-    """Fill ``target`` with the chunks that ``index`` names and make it durable.
+    """Fill ``target`` with the chunks that ``index`` names, and make both durable.
 
     Raises:
         Refused: no holder gave a chunk; what is verified stays in the file.
-        Cancelled: ``cancel`` was set; as above.
+        Cancelled: the session was cancelled; as above.
         OSError: reading or writing failed.
     """
     kept = Kept(index.chunks)
     if target.kept:
-        _keep(index, target, kept, tally, cancel)
+        _keep(index, target, kept, tally, session.cancel)
     plan = Plan(index, kept, Seeds(seeds))
     data = index.data_bytes()
     tally.add(done=disk.size - data)
-    stop = threading.Event()
     count = max(1, min(threads, -(-data // BATCH)))
-    workers = [Worker(disk, plan, target, holders, Connection(ticket, stop), tally, stop) for _ in range(count)]
-    _watched([worker.run for worker in workers], [worker.connection for worker in workers], stop, cancel)
+    session.run([Worker(disk, plan, target, session, tally).run for _ in range(count)])
     target.sync()
+    os.fsync(index.fd)
 
 
-def _watched(
-    jobs: Sequence[Callable[[], None]],
-    connections: Sequence[Connection],
-    stop: threading.Event,
-    cancel: threading.Event,
-) -> None:
-    """Run ``jobs`` in threads; when one fails or ``cancel`` is set all stop at once, also those waiting for bytes."""
-    with ThreadPoolExecutor(len(jobs), thread_name_prefix="fetch") as pool:
-        futures = [pool.submit(job) for job in jobs]
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, timeout=0.25, return_when=FIRST_EXCEPTION)
-            if cancel.is_set() or any(future.exception() for future in done):
-                stop.set()
-                for connection in connections:
-                    connection.interrupt()
-    if cancel.is_set():
-        raise Cancelled
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
-        raise error  # the first that is a cause, not a consequence
-
-
-def _keep(index: Index, target: DiskWriter, kept: Kept, tally: Tally, cancel: threading.Event) -> None:
+def _keep(index: Index, target: DiskWriter, kept: Kept, tally: Tally, cancel: Cancel) -> None:
     """Read what an earlier try left: right chunks are kept, a hole that is none is cleared, the rest comes again."""
     with buffer() as view:
         for begin, end, has_data in extents(target.fd, index.size):
             for at in range(begin, end if has_data else begin, BATCH):
-                if cancel.is_set():
-                    raise Cancelled
+                cancel.check()
                 some = os.preadv(target.fd, [view[: min(BATCH, end - at)]], at)
                 reused = _compare(index, view[:some], at, target, kept)
                 tally.add(done=reused, reused=reused)

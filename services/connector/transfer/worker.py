@@ -1,14 +1,12 @@
 """One thread of a copy: runs of chunks, from a seed or from a holder, verified in memory and then written."""
 
 import os
-import threading
 from typing import Protocol
 
-from connector.failures import Cancelled
 from connector.transfer.chunks import buffer, digest
-from connector.transfer.client import Connection
-from connector.transfer.holders import HolderFailed, Holders
+from connector.transfer.holders import HolderFailed
 from connector.transfer.plan import Plan, Run
+from connector.transfer.session import Session
 from connector.transfer.writer import DiskWriter
 from contracts.manifest import CHUNK, Disk
 
@@ -19,43 +17,27 @@ class Tally(Protocol):
     def add(self, *, done: int = 0, network: int = 0, reused: int = 0) -> None: ...
 
 
-def pause(seconds: float, cancel: threading.Event) -> None:
-    """Wait. Raises Cancelled when ``cancel`` is set meanwhile."""
-    if seconds and cancel.wait(seconds):
-        raise Cancelled
-
-
 class Worker:
     """One thread: takes runs from the plan until there are none."""
 
-    def __init__(
-        self,
-        disk: Disk,
-        plan: Plan,
-        target: DiskWriter,
-        holders: Holders,
-        connection: Connection,
-        tally: Tally,
-        stop: threading.Event,
-    ) -> None:
-        self.connection = connection
+    def __init__(self, disk: Disk, plan: Plan, target: DiskWriter, session: Session, tally: Tally) -> None:
         self._disk = disk
         self._plan = plan
         self._target = target
-        self._holders = holders
+        self._session = session
+        self._holders = session.holders
+        self._connection = session.connection()
         self._tally = tally
-        self._stop = stop
 
     def run(self) -> None:
         """Raises Refused when no holder is left, Cancelled, OSError."""
         try:
             with buffer() as view:
                 while (run := self._plan.next()) is not None:
-                    if self._stop.is_set():
-                        raise Cancelled
+                    self._session.stop.check()
                     self._make(run, view)
         finally:
-            self.connection.close()
+            self._session.give_back(self._connection)
 
     def _make(self, run: Run, view: memoryview) -> None:
         at = 0
@@ -86,7 +68,7 @@ class Worker:
         while at < end:
             holder = self._holders.current()
             size = self._bytes(run, at, end)
-            got, error = self.connection.range(holder, self._disk, (run.first + at) * CHUNK, view[:size])
+            got, error = self._connection.range(holder, self._disk, (run.first + at) * CHUNK, view[:size])
             self._tally.add(network=got)
             whole = end - at if got == size else got // CHUNK
             good = self._verified(run, at, view[: size if got == size else whole * CHUNK])
@@ -97,7 +79,7 @@ class Worker:
                 text = f"chunk {run.first + at} of disk {self._disk.lun} is not the version's"
                 self._holders.failed(holder, HolderFailed("digest_mismatch", text))
             elif error is not None:
-                pause(self._holders.failed(holder, error), self._stop)
+                self._session.stop.pause(self._holders.failed(holder, error))
             else:
                 self._holders.served(holder)
 

@@ -1,0 +1,274 @@
+"""All of Imprint but its door, in one process: hub services and real connectors on a real server.
+
+Times are short, so that retries and silences happen within a test; the code is what runs in production.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from nats.aio.client import Client
+
+from catalog.definition import definition as catalog_definition
+from catalog.settings import CatalogSettings
+from connector.agent import connector
+from connector.settings import ConnectorSettings
+from contracts.errors import Problem
+from contracts.events import Speaker
+from contracts.events.hub import Targets
+from contracts.manifest import Source
+from contracts.requests import (
+    Accepted,
+    Actor,
+    GetJob,
+    GetPod,
+    GetVersion,
+    ImportVersion,
+    ListCopies,
+    PublishVersion,
+    Request,
+    command_id,
+)
+from contracts.topology import Durable, durables
+from contracts.views import CopyView, JobView, PodView, VersionView
+from harness.record import Record, Said, recording
+from harness.site import Site
+from harness.wait import until
+from replicator.definition import definition as replicator_definition
+from replicator.guard import guarding
+from replicator.settings import ReplicatorSettings
+from runtime.ids import new_id
+from runtime.requests import Requests
+from runtime.service import Service, service
+from runtime.settings import Settings
+from runtime.topology import hub_durables
+from sharing.definition import definition as sharing_definition
+from sharing.settings import SharingSettings
+
+HUB = ("catalog", "replicator", "sharing")
+ENDED = ("SUCCESS", "PARTIAL", "FAILURE")
+IMAGE = "default/debian"
+ACTOR = Actor(tenant="default", name="tester")
+
+
+class House:
+    """The running house. ``running`` are the services by name: catalog, replicator, sharing, pod-1, …"""
+
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        client: Client,
+        record: Record,
+        requests: Requests,
+        more: dict[str, dict[str, Any]],
+    ) -> None:
+        self.url = url
+        self.folder = folder
+        self.client = client
+        self.record = record
+        self.running: dict[str, Service] = {}
+        self.sites: dict[str, Site] = {}
+        self._requests = requests
+        self._stacks: dict[str, AsyncExitStack] = {}
+        self.more = more
+        """Settings of single services that differ from the usual ones; they count at the next start."""
+
+    # --- starting and stopping --------------------------------------------------------------------------------------
+
+    def site(self, pod: str) -> Site:
+        """The pod's folder, made when it is first asked for."""
+        if pod not in self.sites:
+            self.sites[pod] = Site(self.folder / "pods" / pod)
+        return self.sites[pod]
+
+    async def start(self, *names: str) -> None:
+        """Start services, at once; returns when all of them can be used."""
+        await asyncio.gather(*(self._enter(name) for name in names))
+        for name in names:
+            await self.reachable(name)
+
+    async def stop(self, *names: str) -> None:
+        """Stop services in order, as SIGTERM does."""
+        for name in names:
+            del self.running[name]
+            await self._stacks.pop(name).aclose()
+
+    async def close(self) -> None:
+        """Stop everything: connectors first."""
+        for name in sorted(self._stacks, key=lambda name: name in HUB):
+            await self.stop(name)
+
+    async def _enter(self, name: str) -> None:
+        async with AsyncExitStack() as stack:
+            running = await stack.enter_async_context(self._service(name))
+            if name == Speaker.REPLICATOR:
+                await stack.enter_async_context(guarding(running))
+            self._stacks[name] = stack.pop_all()
+        self.running[name] = running
+
+    def _service(self, name: str) -> AbstractAsyncContextManager[Service]:
+        more = self.more.get(name, {})
+        common: dict[str, Any] = {"data": str(self.folder / name), "nats_url": self.url}
+        match name:
+            case Speaker.CATALOG:
+                catalog = CatalogSettings(**(common | {"publish_margin": 1.0} | more))
+                return service(catalog_definition(catalog), catalog)
+            case Speaker.REPLICATOR:
+                quick = {"ticket_key": str(self._key), "retry_backoff": "0.05", "retry_attempts": 3}
+                replicator = ReplicatorSettings(**(common | quick | more))
+                return service(replicator_definition(replicator), replicator)
+            case Speaker.SHARING:
+                sharing = SharingSettings(**(common | more))
+                return service(sharing_definition(sharing), sharing)
+        return connector(self.connector_settings(name))
+
+    def connector_settings(self, pod: str) -> ConnectorSettings:
+        """The settings of a pod's connector."""
+        common: dict[str, Any] = {
+            "data": str(self.folder / pod),
+            "nats_url": self.url,
+            "pod": pod,
+            "root": str(self.site(pod).root),
+            "ticket_key_file": f"{self._key}.pub",
+            "report_interval": 2.0,
+        }
+        return ConnectorSettings(**(common | self.more.get(pod, {})))
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "ticket"
+
+    async def reachable(self, name: str) -> None:
+        """Return once a service asks for messages; for a pod, once the hub knows that it is there."""
+        js = self.client.jetstream()
+        pod = None if name in HUB else name
+        if pod is not None:
+            await until(lambda: self._is_connected(name))
+        for durable in durables(Speaker(name) if pod is None else Speaker.CONNECTOR, pod):
+
+            async def pulled(durable: Durable = durable) -> bool:
+                return bool((await js.consumer_info(durable.stream, durable.name)).num_waiting)
+
+            await until(pulled)
+
+    async def _is_connected(self, pod: str) -> bool:
+        found = await self.ask(GetPod(actor=ACTOR, pod=pod))
+        return isinstance(found, PodView) and found.state == "CONNECTED"
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    async def ask(self, request: Request, *, service: str | None = None) -> Any:
+        """The reply to a request; a refusal is a `Problem`."""
+        return await self._requests.ask(request, service=service)
+
+    async def import_(
+        self, image: str = IMAGE, *, pod: str = "pod-1", name: str = "golden", key: str | None = None, **more: Any
+    ) -> Any:
+        """Ask for an import of a VM (or what ``more`` says): `Accepted`, or a `Problem`."""
+        about = {field: more.pop(field) for field in ("kind", "disks") if field in more}
+        fields: dict[str, Any] = {"create": True} | more
+        source = Source(pod=pod, name=name, **about)
+        return await self.ask(ImportVersion(id=_command(key), actor=ACTOR, image=image, source=source, **fields))
+
+    async def publish(
+        self, number: str, image: str = IMAGE, *, pods: Sequence[str] = (), key: str | None = None, **more: Any
+    ) -> Any:
+        """Ask for a publish to ``pods`` (all, when none are named): `Accepted`, or a `Problem`."""
+        targets = Targets(kind="list", pods=tuple(pods)) if pods else Targets()
+        command = PublishVersion(id=_command(key), actor=ACTOR, image=image, number=number, targets=targets, **more)
+        return await self.ask(command)
+
+    async def job(self, accepted: Any, *, timeout: float = 30.0) -> JobView:
+        """The job of an accepted command, once it came to its end."""
+        assert isinstance(accepted, Accepted), accepted
+
+        async def ended() -> JobView | None:
+            view = await self.ask(GetJob(actor=ACTOR, job=accepted.job))
+            assert isinstance(view, JobView), view
+            return view if view.state in ENDED else None
+
+        view: JobView = await self.record.until(ended, timeout)
+        return view
+
+    async def imported(self, image: str = IMAGE, **more: Any) -> VersionView:
+        """Import, which must succeed; the version."""
+        accepted = await self.import_(image, **more)
+        job = await self.job(accepted)
+        assert job.state == "SUCCESS", job
+        return await self.version(accepted.number, image)
+
+    async def published(self, number: str, image: str = IMAGE, **more: Any) -> tuple[JobView, VersionView]:
+        """Publish and wait for the end, whatever it is."""
+        job = await self.job(await self.publish(number, image, **more))
+        return job, await self.version(number, image)
+
+    async def version(self, number: str = "latest", image: str = IMAGE, *, pod: str | None = None) -> Any:
+        """A version, or the `Problem` that there is none."""
+        return await self.ask(GetVersion(actor=ACTOR, image=image, number=number, pod=pod))
+
+    async def copies(self, version: str) -> dict[str, CopyView]:
+        """The copies of a version by pod."""
+        page = await self.ask(ListCopies(actor=ACTOR, version=version))
+        return {copy.pod: copy for copy in page.items}
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def saga(self, job: str) -> list[Said]:
+        """What was said for a job, stream by stream."""
+        return [said for said in self.record.said if said.saga == job]
+
+    async def quiet(self) -> None:
+        """Return once nothing is under way: no message undelivered or unanswered, no task, no further word."""
+        js = self.client.jetstream()
+
+        async def still() -> bool:
+            said = len(self.record.beatless)
+            for durable in self._durables():
+                info = await js.consumer_info(durable.stream, durable.name)
+                if info.num_pending or info.num_ack_pending:
+                    return False
+            for running in self.running.values():
+                rows = await running.reader.rows("SELECT count(*) FROM documents WHERE kind = 'task'")
+                if rows[0][0]:
+                    return False
+            await self.client.flush()
+            return said == len(self.record.beatless)
+
+        in_a_row = 0
+        async with asyncio.timeout(30):
+            while in_a_row < 3:
+                in_a_row = in_a_row + 1 if await still() else 0
+                await asyncio.sleep(0.01)
+
+    def _durables(self) -> list[Durable]:
+        pods = [name for name in self.running if name not in HUB]
+        hub = [durable for durable in hub_durables() if durable.name in self.running]
+        return hub + [durable for pod in pods for durable in durables(Speaker.CONNECTOR, pod)]
+
+    async def documents(self, name: str, but: Sequence[str] = ()) -> dict[tuple[str, str], str]:
+        """Everything that a service has stored as state, without the kinds ``but``."""
+        rows = await self.running[name].reader.rows("SELECT kind, id, body FROM documents")
+        return {(kind, id): body for kind, id, body in rows if kind not in but}
+
+
+def _command(key: str | None) -> str:
+    return command_id(ACTOR, key or new_id())
+
+
+@asynccontextmanager
+async def house(
+    url: str, folder: Path, *, pods: int = 3, more: dict[str, dict[str, Any]] | None = None
+) -> AsyncIterator[House]:
+    """A house with pods pod-1, …; ``more`` are settings of single services."""
+    settings = Settings(data=str(folder), nats_url=url)
+    async with recording(url) as (client, record), Requests.connect(settings, name="asker") as requests:
+        found = House(url, folder, client, record, requests, more or {})
+        try:
+            await found.start(*HUB)
+            await found.start(*(f"pod-{number}" for number in range(1, pods + 1)))
+            yield found
+        finally:
+            await found.close()
