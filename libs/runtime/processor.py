@@ -126,7 +126,7 @@ class Processor:
         batch, outcome = Batch(new_id), Outcome(sent_through=self.sent_through())
         answers: Answers = []
         again: list[Item] = []
-        loaded = await self._load(batch, items)
+        loaded = self._load(batch, items)
         fresh = self._fresh(items, loaded, answers)
         for item in fresh:
             message, reply = item.message, None
@@ -174,7 +174,7 @@ class Processor:
             fresh.append(item)
         return fresh
 
-    async def _load(self, batch: Batch, items: list[Item]) -> Loaded:
+    def _load(self, batch: Batch, items: list[Item]) -> Loaded:
         """Load the documents that the reactions name, following references until no new ones come up."""
         follows = False
 
@@ -204,11 +204,11 @@ class Processor:
         wanted, following = name(items)
         ids = [(item.message.id, item.message.speaker) for item in items if item.deduplicate]
         reminders = [item.reminder for item in items if item.reminder is not None]
-        loaded = await self._store.load(batch, wanted, ids, reminders)
+        loaded = self._store.load(batch, wanted, ids, reminders)
         while following:
             wanted, following = name(following)
             if wanted:
-                await self._store.load(batch, wanted)
+                self._store.load(batch, wanted)
         return loaded
 
     def _handle(self, item: Item, work: Work) -> bytes | None:

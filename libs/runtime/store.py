@@ -106,16 +106,25 @@ class Loaded(NamedTuple):
 
 
 class Store:
-    """The one writer, in a thread of its own: it is entered twice for each batch, to load and to commit.
+    """The one writer, in a thread of its own; what a batch needs is read in place, on a second connection.
 
-    A hop for each statement, as through an asynchronous driver, costs more than the statements (design notes). All
-    that touches the writing connection runs in that thread from begin to commit, so that no other coroutine can find it
-    in the middle of a transaction (P14); readers have a connection of their own.
+    A hop for each statement, as through an asynchronous driver, costs more than the statements (design notes). A
+    commit waits for the disk and has its own thread for that; it has the writing connection to itself from begin to
+    commit, so that nobody finds it in the middle of a transaction (P14). Look-ups by key take microseconds each and
+    are not worth a hop. Queries have a third connection, through aiosqlite, and never hold up the loop.
     """
 
-    def __init__(self, thread: ThreadPoolExecutor, writer: sqlite3.Connection, reader: Reader, pod: str | None) -> None:
+    def __init__(
+        self,
+        thread: ThreadPoolExecutor,
+        writer: sqlite3.Connection,
+        loader: sqlite3.Connection,
+        reader: Reader,
+        pod: str | None,
+    ) -> None:
         self._thread = thread
         self._writer = writer
+        self._loader = loader
         self.reader = reader
         self._pod = pod
         self._next_n = 1
@@ -129,76 +138,68 @@ class Store:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(thread, migrations.apply, path, *folders)
             writer = await loop.run_in_executor(thread, _connect, path)
+            loader = _connect(path)
             try:
+                loader.execute("PRAGMA query_only = ON")
                 async with aiosqlite.connect(path) as connection:
                     await connection.execute("PRAGMA query_only = ON")
-                    store = cls(thread, writer, Reader(connection), pod)
+                    store = cls(thread, writer, loader, Reader(connection), pod)
                     newest = "SELECT max(ifnull((SELECT max(n) FROM outbox), 0), (SELECT sent_through FROM relay))"
                     store._next_n = int((await store.reader.rows(newest))[0][0]) + 1
                     yield store
             finally:
+                loader.close()
                 await loop.run_in_executor(thread, writer.close)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         """Run ``function`` in the writer's thread, where it has the connection to itself."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
-    async def load(
+    def load(
         self,
         batch: Batch,
         refs: Collection[Ref],
         seen: Sequence[tuple[str, str]] = (),
         reminders: Sequence[tuple[str, float]] = (),
     ) -> Loaded:
-        """Load documents into ``batch``; those that do not exist are noted as such.
+        """Load documents into ``batch``, but for those that it holds already; the absent are noted as such.
 
         Also tells which of the messages ``seen`` (id, speaker) were handled before, and which of the ``reminders``
         (name, due) were neither replaced nor taken back.
         """
-        whole = {kind.name for kind, id in refs if id is None}
-        single = [(kind.name, id) for kind, id in refs if id is not None]
-        found, known, due = await self._run(self._load, whole, single, seen, reminders)
-        decoders = {kind.name: kind.decode for kind, _ in refs}
+        execute = self._loader.execute
         documents = batch.documents
-        for key in single:
-            documents.setdefault(key, None)
-        for name, id, body in found:
-            if (name, id) not in batch.changed:
-                documents[name, id] = decoders[name](body)
-        batch.whole |= whole
-        return Loaded({(row[0], row[1]): Seen(*row) for row in known}, set(due) & set(reminders))
-
-    def _load(
-        self,
-        whole: set[str],
-        single: Sequence[tuple[str, str]],
-        seen: Sequence[tuple[str, str]],
-        reminders: Sequence[tuple[str, float]],
-    ) -> tuple[list[Any], list[Any], list[Any]]:
-        execute = self._writer.execute
-        found = [
-            row for kind in whole for row in execute("SELECT kind, id, body FROM documents WHERE kind = ?", (kind,))
-        ]
-        if single:
-            found += execute(
+        decoders = {kind.name: kind.decode for kind, _ in refs}
+        for name in {kind.name for kind, id in refs if id is None}:
+            for id, body in execute("SELECT id, body FROM documents WHERE kind = ?", (name,)):
+                if (name, id) not in documents:
+                    documents[name, id] = decoders[name](body)
+            batch.whole.add(name)
+        if single := [(kind.name, id) for kind, id in refs if id is not None]:
+            found = execute(
                 "SELECT d.kind, d.id, d.body FROM json_each(?) AS j"
                 " JOIN documents AS d ON d.kind = j.value ->> 0 AND d.id = j.value ->> 1",
                 (msgspec.json.encode(single).decode(),),
             )
-        known: list[Any] = []
+            documents.update(dict.fromkeys(single))
+            for name, id, body in found:
+                documents[name, id] = decoders[name](body)
+        known: dict[tuple[str, str], Seen] = {}
         if seen:
-            known += execute(
+            rows = execute(
                 "SELECT s.id, s.speaker, s.at, s.fingerprint, s.reply FROM json_each(?) AS j"
                 " JOIN seen AS s ON s.id = j.value ->> 0 AND s.speaker = j.value ->> 1",
                 (msgspec.json.encode(seen).decode(),),
             )
-        due: list[Any] = []
+            known = {(row[0], row[1]): Seen(*row) for row in rows}
+        due: set[tuple[str, float]] = set()
         if reminders:
-            due += execute(
+            rows = execute(
                 "SELECT d.name, d.due FROM json_each(?) AS j JOIN deadlines AS d ON d.name = j.value",
                 (msgspec.json.encode([name for name, _ in reminders]).decode(),),
             )
-        return found, known, due
+            due = set(rows) & set(reminders)
+        return Loaded(known, due)
 
     async def commit(self, batch: Batch, outcome: Outcome) -> list[Row]:
         """Write the batch in one transaction; the events to say, numbered. Nothing is kept when it raises."""
@@ -238,7 +239,7 @@ class Store:
         try:
             for sql, rows in statements:
                 if rows:
-                    self._writer.executemany(sql, rows)
+                    self._writer.executemany(sql, map(tuple, rows))  # sqlite3 binds plain tuples faster
             self._writer.commit()
         except BaseException:
             self._writer.rollback()

@@ -7,7 +7,7 @@ change is written after, for a whole batch in one transaction. The same classes 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -87,9 +87,6 @@ class Reminder(NamedTuple):
     saga: str
 
 
-_ABSENT = object()
-
-
 @dataclass
 class Batch:
     """The documents of a batch of messages and everything that its handlers decided so far."""
@@ -111,18 +108,21 @@ class Batch:
 
     def get(self, kind: Kind[T], id: str) -> T | None:
         """The state of a loaded document, None when there is none or when it is not loaded."""
-        return cast("T | None", self.documents.get((kind.name, id)))
+        state: T | None = self.documents.get((kind.name, id))
+        return state
 
     def accept(self, work: "Work") -> None:
         """Make the changes of a handler that returned part of the batch."""
         if work.changed:
             self.documents.update(work.changed)
             self.changed.update(work.changed)
-        self.emitted += work.emitted
+        if work.emitted:
+            self.emitted += work.emitted
         if work.reminders:
             self.reminders.update(work.reminders)
-        for statement, rows in work.writes.items():
-            self.writes.setdefault(statement, []).extend(rows)
+        if work.writes:
+            for statement, rows in work.writes.items():
+                self.writes.setdefault(statement, []).extend(rows)
 
 
 class Work:
@@ -142,14 +142,16 @@ class Work:
     def get(self, kind: Kind[T], id: str) -> T | None:
         """The state of a document, or None. Raises LookupError when the reaction's keys did not name it."""
         key = (kind.name, id)
-        state = self.changed.get(key, _ABSENT)
-        if state is _ABSENT:
-            state = self._batch.documents.get(key, _ABSENT)
-            if state is _ABSENT:
-                if kind.name not in self._batch.whole:
-                    raise LookupError(f"{kind.name} {id} was not loaded: add it to the reaction's keys")
-                state = None
-        return cast("T | None", state)
+        state: T | None
+        if key in self.changed:
+            state = self.changed[key]
+        elif key in self._batch.documents:
+            state = self._batch.documents[key]
+        elif kind.name in self._batch.whole:
+            state = None
+        else:
+            raise LookupError(f"{kind.name} {id} was not loaded: add it to the reaction's keys")
+        return state
 
     def every(self, kind: Kind[T]) -> Iterator[tuple[str, T]]:
         """All documents of a kind by id. Raises LookupError when the reaction's keys did not name them."""
