@@ -73,6 +73,8 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
                 _disk(backend, disk, recognised, staging, meter, cancel)
                 for disk, recognised in zip(disks, passed, strict=True)
             )
+            for disk, recognised in zip(disks, passed, strict=True):
+                _admit_copy(disk, recognised, task.file_type, max_virtual_size, staging)
             meter.end()
             crash_at("import.copied")
             manifest = Manifest(disks=made, source=task.source, created=datetime.now(UTC))
@@ -84,6 +86,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
                 tenant=task.tenant,
                 manifest=manifest,
                 source=True,
+                copies=found.item.copies if found is not None else (),
                 warnings=_warnings(made),
             )
             found = backend.finalise(staging, item)
@@ -108,6 +111,19 @@ def _admit(disk: SourceDisk, file_type: str | None, max_virtual_size: int) -> Re
         text = f"{disk.name}: {error.failure.text}"
         raise Refused(msgspec.structs.replace(error.failure, text=text)) from None
     return found
+
+
+def _admit_copy(
+    disk: SourceDisk, recognised: Recognised, file_type: str | None, max_virtual_size: int, staging: Staging
+) -> None:
+    """Ask the gate about the copy too: what is kept must be what passed, whatever became of the source meanwhile."""
+    fd = folders.open_file(data_name(disk.lun, recognised.format), staging.folder)
+    try:
+        copy = SourceDisk(fd=fd, name=disk.name, role=disk.role, lun=disk.lun, declared=disk.declared)
+        if _admit(copy, file_type, max_virtual_size) != recognised:
+            raise refused("file_changed", "inspect", f"{disk.name}: it is not any more what it was", retry=True)
+    finally:
+        os.close(fd)
 
 
 def _check_space(disks: Sequence[SourceDisk], staging: Staging) -> None:
@@ -136,7 +152,7 @@ def _taken(prefix: str, staging: Staging) -> int:
     """Bytes that an earlier try already takes for a disk: they are written over, not added."""
     return sum(
         os.stat(name, dir_fd=staging.folder, follow_symlinks=False).st_blocks * 512
-        for name in os.listdir(staging.folder)
+        for name in folders.names(staging.folder)
         if name.startswith(prefix)
     )
 

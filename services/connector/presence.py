@@ -19,8 +19,8 @@ from connector.settings import ConnectorSettings
 from connector.tasks import Submit
 from contracts.events.from_pods import Datastore, LibraryItem
 
-CLOSEST: Final = 0.5
-"""Seconds between two looks at the pod, however much happens."""
+SETTLE: Final = 0.5
+"""Seconds from a change to the look at the pod: what changes together is told together, and never delays the work."""
 
 log = structlog.get_logger()
 
@@ -67,12 +67,12 @@ class Presence:
         while True:
             self._nudged.clear()
             await self._report()
-            await asyncio.sleep(CLOSEST)
-            beat = self._settings.report_interval * random.uniform(0.9, 1.1) - CLOSEST
+            beat = self._settings.report_interval * random.uniform(0.9, 1.1)
             try:
-                await asyncio.wait_for(self._nudged.wait(), max(0.0, beat))
+                await asyncio.wait_for(self._nudged.wait(), beat)
             except TimeoutError:
                 continue
+            await asyncio.sleep(SETTLE)
 
     async def _report(self) -> None:
         try:

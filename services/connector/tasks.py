@@ -99,7 +99,7 @@ class Runner:
         for running in self._running.values():
             running.cancel.set()
         if self._running:
-            await asyncio.wait([running.thread for running in self._running.values()], timeout=10)
+            await asyncio.wait([running.thread for running in self._running.values()])
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _may_start(self, id: str, task: Task) -> bool:

@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from connector.settings import ConnectorSettings
 from contracts.events import from_pods, to_pods
 from contracts.manifest import Manifest, Source
 from contracts.views import Progress
+from harness.nats import free_port, wait_for_port
+from harness.wait import until
 from runtime.ids import new_id
 
 CONTENT = os.urandom(700_000)
@@ -143,48 +145,49 @@ async def test_a_discarded_import_leaves_no_bytes(site: Site) -> None:
     await site.bus.say(to_pods.SourceDiscarded(pod="pod-1", version=version))
     await site.bus.import_("pod-1", source, version=version, attempt=2)  # a late word about it
     other, _ = await site.imported(source)  # carried out after both
-    assert [placed.item.version for placed in site.one.backend.items()] == [other]
+    await until(lambda: [placed.item.version for placed in site.one.backend.items()] == [other])
 
 
 # --- as processes, killed ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def process(url: str, pod: Pod, folder: Path, label: str) -> Iterator[list[int]]:
-    """A connector as a process that dies at ``label`` once and is started again; yields its exit codes so far."""
-    environment = os.environ | {
-        "IMPRINT_DATA": str(folder / f"data-{pod.name}"),
-        "IMPRINT_NATS_URL": url,
-        "IMPRINT_POD": pod.name,
-        "IMPRINT_ROOT": str(pod.folder),
-        "IMPRINT_TICKET_KEY_FILE": str(pod.hub.public),
-        "IMPRINT_LOG_FORMAT": "json",
-        "IMPRINT_CRASH_AT": label,
-        "IMPRINT_CRASH_ONCE": str(folder / f"crashed-{pod.name}"),
-    }
-    codes: list[int] = []
-    with (folder / f"{pod.name}.log").open("ab") as log:
+class Process:
+    """A connector as a process that dies at ``label`` once, and is started again."""
 
-        def start() -> subprocess.Popen[bytes]:
-            return subprocess.Popen([sys.executable, "-m", "connector"], env=environment, stdout=log, stderr=log)
+    def __init__(self, url: str, pod: Pod, folder: Path, label: str) -> None:
+        self._port = free_port()
+        self._log = folder / f"{pod.name}.log"
+        self._environment = os.environ | {
+            "IMPRINT_DATA": str(folder / f"data-{pod.name}"),
+            "IMPRINT_NATS_URL": url,
+            "IMPRINT_POD": pod.name,
+            "IMPRINT_ROOT": str(pod.folder),
+            "IMPRINT_TICKET_KEY_FILE": str(pod.hub.public),
+            "IMPRINT_LOG_FORMAT": "json",
+            "IMPRINT_HEALTH_PORT": str(self._port),
+            "IMPRINT_CRASH_AT": label,
+            "IMPRINT_CRASH_ONCE": str(folder / f"crashed-{pod.name}"),
+        }
+        self._running = self._start()
 
-        running = [start()]
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "connector"], env=self._environment, stdout=log, stderr=log)
 
-        async def restart() -> None:
-            while True:
-                codes.append(await asyncio.to_thread(running[-1].wait))
-                running.append(start())
+    async def die_and_return(self) -> int:
+        """Wait for its death and start it again; the exit code."""
+        code = await asyncio.wait_for(asyncio.to_thread(self._running.wait, 30), 40)
+        self._running = self._start()
+        await asyncio.to_thread(wait_for_port, self._port, 30)
+        return code
 
-        keeper = asyncio.get_running_loop().create_task(restart())
+    def stop(self) -> int:
+        """Ask it to stop; the exit code."""
+        self._running.terminate()
         try:
-            yield codes
+            return self._running.wait(20)
         finally:
-            keeper.cancel()
-            running[-1].terminate()
-            try:
-                codes.append(running[-1].wait(20))
-            finally:
-                running[-1].kill()
+            self._running.kill()
 
 
 @pytest.mark.parametrize("label", ["import.copied", "import.renamed", "task.done"])
@@ -194,17 +197,17 @@ async def test_a_connector_killed_during_an_import_finishes_it(
     async with bus(nats_url, hub, "pod-1") as said:
         pod = Pod("pod-1", tmp_path / "pod-1", hub)
         source = pod.vm(os_disk=CONTENT, data=b"\2" * 70_000)
-        with process(nats_url, pod, tmp_path, label) as codes:
+        process = Process(nats_url, pod, tmp_path, label)
+        try:
             version = new_id()
             await said.import_("pod-1", source, version=version)
+            assert await process.die_and_return() == 137
             prepared = await said.expect(from_pods.SourcePrepared, "pod-1", version=version)
-            await said.address("pod-1")
-            await said.address("pod-1")  # it died, and was there again
-            assert codes == [137]
-        assert codes == [137, 0]
+        finally:
+            assert process.stop() == 0
         assert root_of(pod.disk(pod.backend.find(version)).read_bytes()) == prepared.manifest.disks[0].root
         assert pod.leftovers() == []
-        assert [type(event) for _, event in said.heard].count(from_pods.SourcePrepared) == 0
+        assert not any(isinstance(event, from_pods.SourcePrepared) for _, event in said.heard)
         pod.backend.close()
 
 
@@ -213,19 +216,19 @@ async def test_a_connector_killed_during_a_copy_finishes_it(
     label: str, nats_url: str, hub: Hub, tmp_path: Path
 ) -> None:
     async with bus(nats_url, hub, "pod-1", "pod-2") as said:
-        one, two = Pod("pod-1", tmp_path / "pod-1", hub), Pod("pod-2", tmp_path / "pod-2", hub)
-        async with connector(settings(nats_url, one, tmp_path)):
-            site = Site(said, tmp_path)
+        site = Site(said, tmp_path)
+        async with connector(settings(nats_url, site.one, tmp_path)):
             holder = await said.address("pod-1")
-            version, manifest = await site.imported(one.vm(os_disk=CONTENT))
-            with process(nats_url, two, tmp_path, label) as codes:
+            version, manifest = await site.imported(site.one.vm(os_disk=CONTENT))
+            process = Process(nats_url, site.two, tmp_path, label)
+            try:
                 copy = await said.copy("pod-2", version, manifest, holder)
+                assert await process.die_and_return() == 137
                 await said.expect(from_pods.CopyFinalised, "pod-2", copy=copy, attempt=1)
-                await said.address("pod-2")
-                await said.address("pod-2")
-            assert codes == [137, 0]
-            assert two.disk(two.backend.find(version)).read_bytes() == CONTENT
-            assert two.leftovers() == []
+            finally:
+                assert process.stop() == 0
+            assert site.two.disk(site.two.backend.find(version)).read_bytes() == CONTENT
+            assert site.two.leftovers() == []
 
 
 def test_a_missing_setting_is_named_and_nothing_starts() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -354,3 +355,14 @@ def test_a_link_in_a_version_that_is_removed_is_not_followed(pod: Pod, tmp_path:
 def test_disks_are_named_by_lun_and_format() -> None:
     assert data_name(3, "qcow2") == "disk-3.qcow2"
     assert index_name(3) == "disk-3.index"
+
+
+def test_threads_that_list_at_the_same_time_all_see_everything(pod: Pod) -> None:
+    for number in range(30):
+        pod.vm(f"vm-{number:02}", os_disk=b"x")
+    with ThreadPoolExecutor(4) as pool:
+        listings = [pool.submit(lambda: (pod.backend.vms(), pod.backend.datastores())) for _ in range(40)]
+        for listing in listings:
+            vms, datastores = listing.result()
+            assert [vm.name for vm in vms] == [f"vm-{number:02}" for number in range(30)]
+            assert [store.name for store in datastores] == ["main"]

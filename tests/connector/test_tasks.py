@@ -4,9 +4,12 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import disk_images as images
 import pytest
 from pods import Pod, root_of, sha256_of
 
@@ -139,6 +142,28 @@ def test_a_disk_that_was_copied_before_the_kill_is_not_copied_again_unless_its_s
     prepared = pod.prepare(task)
     assert built == [70_001]
     assert prepared.manifest.disks[1].sha256 == sha256_of(b"\3" * 70_001)
+
+
+@pytest.mark.parametrize(
+    ("swapped", "code"),
+    [(images.qcow2(backing="/etc/passwd"), "backing_file"), (images.fixed_vhd(b"x" * 4096), "file_changed")],
+)
+def test_a_source_that_is_swapped_after_it_passed_the_gate_does_not_get_in(
+    swapped: bytes, code: str, pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pod.file("disk", b"\1" * len(swapped))
+    check = importing._check_space
+
+    def swap(*arguments: Any) -> None:
+        check(*arguments)
+        (pod.folder / "incoming/disk").write_bytes(swapped)
+
+    monkeypatch.setattr(importing, "_check_space", swap)
+    task = pod.import_task(source)
+    with pytest.raises(Refused) as refusal:
+        pod.prepare(task)
+    assert refusal.value.failure.code == code
+    assert pod.backend.find(task.version) is None
 
 
 def test_a_cancelled_import_stops_and_leaves_the_rest_to_whoever_stopped_it(pod: Pod) -> None:
@@ -318,3 +343,32 @@ def test_a_code_that_is_raised_anywhere_is_in_the_table() -> None:
     }
     assert len(found) > 15
     assert found <= set(FAILURES)
+
+
+@pytest.fixture
+def small(pod: Pod) -> Iterator[Pod]:
+    """A pod whose only datastore has 8 MiB."""
+    folder = pod.folder / "datastores/main"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=True)
+    yield pod
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_datastore_that_is_full_refuses_and_one_that_fills_up_meanwhile_fails(
+    small: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = small.import_task(small.file("fits", os.urandom(MIB)))
+    prepared = small.prepare(fits)
+    assert root_of(small.disk(small.backend.find(fits.version)).read_bytes()) == prepared.manifest.disks[0].root
+    task = small.import_task(small.file("large", os.urandom(16 * MIB)))
+    with pytest.raises(Refused, match="no_space"):
+        small.prepare(task)
+    monkeypatch.setattr("connector.backends.staging.DirectoryStaging.free", lambda _: 1 << 40)
+    with pytest.raises(OSError, match="No space") as full:
+        small.prepare(task)
+    assert failure_of(full.value, "import").code == "no_space"
+    discard(small.backend, Discard(version=task.version, saga=""))
+    assert small.leftovers() == []
+    assert [placed.item.version for placed in small.backend.items()] == [fits.version]

@@ -46,19 +46,32 @@ def ensure_folder(name: str, at: int | None = None) -> int:
     return open_folder(name, at)
 
 
+def names(at: int) -> list[str]:
+    """Everything in an open folder, sorted.
+
+    The folder is opened anew for it: listings through one file descriptor share a position, and two threads would each
+    get a part.
+    """
+    fd = open_folder(".", at)
+    try:
+        return sorted(os.listdir(fd))
+    finally:
+        os.close(fd)
+
+
 def folders(at: int) -> list[str]:
     """The usable names of the folders in an open folder, sorted; links to folders are none."""
-    return [name for name in sorted(os.listdir(at)) if is_name(name) and _kind(name, at) == stat.S_IFDIR]
+    return [name for name in names(at) if is_name(name) and _kind(name, at) == stat.S_IFDIR]
 
 
 def has_folder(name: str, at: int) -> bool:
     """Whether an open folder lists a folder of this (usable) name."""
-    return is_name(name) and name in os.listdir(at) and _kind(name, at) == stat.S_IFDIR
+    return is_name(name) and name in names(at) and _kind(name, at) == stat.S_IFDIR
 
 
 def has_file(name: str, at: int) -> bool:
     """Whether an open folder lists something of this (usable) name that is no folder."""
-    return is_name(name) and name in os.listdir(at) and _kind(name, at) not in (None, stat.S_IFDIR)
+    return is_name(name) and name in names(at) and _kind(name, at) not in (None, stat.S_IFDIR)
 
 
 def _kind(name: str, at: int) -> int | None:

@@ -7,7 +7,6 @@ item by one rename after all of it is durable; it is removed by one rename too, 
 
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ import structlog
 
 from connector.backends import folders
 from connector.backends.base import Item, Placed, data_name, index_name
+from connector.backends.shelf import Shelf
 from connector.backends.staging import DirectoryStaging
 from connector.failures import Refused, refused
 from connector.transfer.index import IndexInvalidError, index_size, opened
@@ -42,11 +42,8 @@ class Library:
 
     def __init__(self, root: int) -> None:
         self._root = folders.ensure_folder("datastores", root)
-        self._lock = threading.Lock()
         self._read: dict[str, tuple[tuple[str, int, int, int], Item]] = {}
-        self._whole: dict[str, Placed] = {}
-        self._places: dict[str, list[tuple[Placed, Disk]]] = {}
-        self._changes = 0
+        self._shelf = Shelf()
         self.items()
 
     def close(self) -> None:
@@ -65,13 +62,9 @@ class Library:
 
     def items(self) -> list[Placed]:
         """Every item of every datastore; a descriptor that cannot be read is logged and left out."""
-        with self._lock:
-            changes = self._changes
+        mark = self._shelf.mark()
         found = [placed for name in folders.folders(self._root) for placed in self._items_in(name)]
-        with self._lock:
-            if self._changes == changes:  # else our own knowledge is newer than this look
-                self._whole = {placed.item.version: placed for placed in found if placed.intact}
-                self._index()
+        self._shelf.replace(mark, found)
         return found
 
     def find(self, version: str) -> Placed | None:
@@ -95,7 +88,7 @@ class Library:
             os.fsync(staging.parent)
         placed = Placed(item, staging.datastore, intact=True)
         staging.close()
-        self._know(item.version, placed)
+        self._changed(item.version, placed)
         return placed
 
     def note(self, item: Item) -> Placed:
@@ -105,7 +98,7 @@ class Library:
         with self._part(placed.datastore, "items") as stack, folders.folder(item.version, stack.items) as at:
             folders.write(DESCRIPTOR, at, msgspec.json.encode(item))
         noted = Placed(item, placed.datastore, placed.intact)
-        self._know(item.version, noted if noted.intact else None)
+        self._changed(item.version, noted)
         return noted
 
     def remove(self, version: str) -> None:
@@ -115,7 +108,7 @@ class Library:
                     trash = f"{TRASH}{version}-{time.monotonic_ns()}"
                     os.rename(version, trash, src_dir_fd=items.items, dst_dir_fd=staging.items)
                     os.fsync(items.items)
-                    self._know(version, None)
+                    self._changed(version, None)
                     folders.remove_tree(trash, staging.items)
 
     # --- staging -------------------------------------------------------------------------------------------------
@@ -152,7 +145,7 @@ class Library:
     def sweep(self, keep: Sequence[str]) -> None:
         for name in folders.folders(self._root):
             with self._part(name, "staging") as stack:
-                for left in os.listdir(stack.items):
+                for left in folders.names(stack.items):
                     age = time.time() - os.stat(left, dir_fd=stack.items, follow_symlinks=False).st_mtime
                     if left.startswith(TRASH) or (left not in keep and age > STALE):
                         log.info("staging_removed", name=left, datastore=name)
@@ -161,9 +154,7 @@ class Library:
     # --- serving -------------------------------------------------------------------------------------------------
 
     def open(self, root: str) -> tuple[int, int] | None:
-        with self._lock:
-            places = list(self._places.get(root, ()))
-        for placed, disk in places:
+        for placed, disk in self._shelf.places(root):
             try:
                 return self._open(placed, disk)
             except (Refused, OSError) as error:
@@ -171,15 +162,8 @@ class Library:
         return None
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
-        with self._lock:
-            known = list(self._whole.values())
-        candidates = [
-            placed for placed in known if placed.item.tenant == item.tenant and placed.item.version != item.version
-        ]
-        candidates.sort(key=lambda placed: placed.item.manifest.created, reverse=True)
-        candidates.sort(key=lambda placed: placed.item.image != item.image)
         found: list[Seed] = []
-        for placed in candidates[:SEED_ITEMS]:
+        for placed in self._shelf.relatives(item)[:SEED_ITEMS]:
             disks = sorted(placed.item.manifest.disks, key=lambda other: (other.lun != disk.lun, other.lun))
             for other in disks:
                 try:
@@ -197,22 +181,10 @@ class Library:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _know(self, version: str, placed: Placed | None) -> None:
-        """An own change: what was read before is old, and a look under way may be."""
-        with self._lock:
-            self._changes += 1
-            self._read.pop(version, None)
-            if placed is None:
-                self._whole.pop(version, None)
-            else:
-                self._whole[version] = placed
-            self._index()
-
-    def _index(self) -> None:
-        self._places = {}
-        for placed in self._whole.values():
-            for disk in placed.item.manifest.disks:
-                self._places.setdefault(disk.root, []).append((placed, disk))
+    def _changed(self, version: str, placed: Placed | None) -> None:
+        """An own change; what was read of the version before is old."""
+        self._read.pop(version, None)
+        self._shelf.put(version, placed)
 
     def _open(self, placed: Placed, disk: Disk) -> tuple[int, int]:
         with (

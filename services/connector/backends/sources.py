@@ -5,6 +5,7 @@ file with the id of the version that the source is being imported for.
 """
 
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final, Literal
 
@@ -51,16 +52,15 @@ class Sources:
 
     def vms(self) -> list[Vm]:
         found = []
-        for name in folders.folders(self._vms):
-            with folders.folder(name, self._vms) as at:
-                locked = _holder(LOCK, at) is not None
-                try:
-                    vm = _descriptor(name, at)
-                    disks = tuple(_as_disk(disk, at) for disk in _ordered(vm))
-                except Refused:
-                    found.append(Vm(name=name, os_type="unknown", power="unknown", locked=locked, disks=()))
-                else:
-                    found.append(Vm(name=name, os_type=vm.os_type, power=vm.power, locked=locked, disks=disks))
+        for name, at in self._each_vm():
+            locked = _holder(LOCK, at) is not None
+            try:
+                vm = _descriptor(name, at)
+                disks = tuple(_as_disk(disk, at) for disk in _ordered(vm))
+            except Refused:
+                found.append(Vm(name=name, os_type="unknown", power="unknown", locked=locked, disks=()))
+            else:
+                found.append(Vm(name=name, os_type=vm.os_type, power=vm.power, locked=locked, disks=disks))
         return found
 
     def lock(self, source: Source, version: str) -> None:
@@ -72,10 +72,9 @@ class Sources:
             _lock(_file_lock(source.name), self._incoming, version)
 
     def unlock(self, version: str) -> None:
-        for name in folders.folders(self._vms):
-            with folders.folder(name, self._vms) as at:
-                _unlock(LOCK, at, version)
-        for name in os.listdir(self._incoming):
+        for _, at in self._each_vm():
+            _unlock(LOCK, at, version)
+        for name in folders.names(self._incoming):
             if name.startswith(".") and name.endswith(LOCK):
                 _unlock(name, self._incoming, version)
 
@@ -110,7 +109,7 @@ class Sources:
                 # Renamed first: a VM is never seen half deleted, and after a crash it is clear what was meant.
                 os.rename(source.name, doomed, src_dir_fd=self._vms, dst_dir_fd=self._vms)
                 os.fsync(self._vms)
-            elif doomed not in os.listdir(self._vms):
+            elif doomed not in folders.names(self._vms):
                 return False
         folders.remove_tree(doomed, self._vms)
         os.fsync(self._vms)
@@ -125,6 +124,18 @@ class Sources:
             os.fsync(self._incoming)
         _unlock(lock, self._incoming, version)
         return True
+
+    def _each_vm(self) -> Iterator[tuple[str, int]]:
+        """Every VM with its open folder; one that goes away meanwhile is left out."""
+        for name in folders.folders(self._vms):
+            try:
+                at = folders.open_folder(name, self._vms)
+            except FileNotFoundError:
+                continue
+            try:
+                yield name, at
+            finally:
+                os.close(at)
 
     def _vm(self, name: str) -> AbstractContextManager[int]:
         if not folders.has_folder(name, self._vms):
