@@ -1,18 +1,22 @@
 """docker-compose.yml and the image, held against the code: services, settings, files."""
 
+import os
 import re
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from cli.test_installation import settings_of
 from contracts.events import Speaker
+from contracts.permissions import ADMIN, clients
 from imprint.__main__ import main
-from imprint.local.broker import configuration
-from imprint.local.keys import NATS_USER
+from imprint.local import keys
+from imprint.local.broker import binary, configuration
 from runtime.settings import PREFIX, load
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +24,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 PROCESSES = {name: service for name, service in SERVICES.items() if service["command"][:2] == ["python", "-m"]}
+PODS = [name for name in PROCESSES if name.startswith("pod-")]
+CLIENTS = {client.name: client for client in clients(PODS)}
+"""Who may log in to NATS."""
+MADE = {volume.partition(":")[0]: volume.partition(":")[2] for volume in SERVICES["keys"]["volumes"]}
+"""Volume -> the folder in which the keys service fills it."""
 
 
 def package(name: str) -> str:
@@ -47,19 +56,49 @@ def test_every_variable_is_a_setting_and_every_setting_that_is_needed_is_there(n
     assert {key.removeprefix(PREFIX).lower() for key in environment} <= set(kind.__struct_fields__)
     settings = load(kind, environment)
     assert settings.nats_url == "nats://nats:4222"
-    assert settings.nats_user == NATS_USER
+    assert settings.nats_user == (f"connector-{name}" if package(name) == "connector" else name)
+    assert settings.nats_user in CLIENTS
     assert settings.data in mounted(name)
 
 
-@pytest.mark.parametrize("name", PROCESSES)
-def test_every_file_that_a_setting_names_is_mounted_and_made_by_the_keys_service(name: str) -> None:
-    files = [value for value in SERVICES[name]["environment"].values() if str(value).startswith("/keys/")]
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the keys service makes: its command, run on another folder."""
+    folder = tmp_path_factory.mktemp("keys")
+    arguments = [str(folder) if word == "/keys" else word for word in SERVICES["keys"]["command"][1:]]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    return folder
+
+
+def own_secrets(name: str) -> tuple[str, str]:
+    """The volume with the secrets of a service, and the folder in which the keys service fills it."""
+    (volume,) = [volume.split(":") for volume in SERVICES[name]["volumes"] if volume.startswith("keys-")]
+    assert volume[1:] == ["/keys", "ro"]
+    return volume[0], MADE[volume[0]]
+
+
+@pytest.mark.parametrize("name", [*PROCESSES, "topology"])
+def test_every_file_that_a_setting_names_is_mounted_and_made_by_the_keys_service(name: str, secrets: Path) -> None:
+    _, folder = own_secrets(name)
+    assert folder == f"/keys/{SERVICES[name]['environment']['IMPRINT_NATS_USER']}"
+    files = [Path(value) for value in SERVICES[name]["environment"].values() if str(value).startswith("/keys/")]
     assert files
     for file in files:
-        folder, _, base = str(file).rpartition("/")
-        assert folder in mounted(name)
-        assert folder in SERVICES["keys"]["command"]
-        assert base in {"nats-password", "ticket", "ticket.pub"}
+        assert str(file.parent) == "/keys"
+        assert (secrets / Path(folder).name / file.name).is_file()
+
+
+def test_everyones_secrets_are_in_a_volume_that_nobody_else_sees() -> None:
+    holders = [own_secrets(name)[0] for name in [*PROCESSES, "topology", "nats"]]
+    assert len(set(holders)) == len(holders)
+    assert set(holders) == set(MADE)
+    assert SERVICES["topology"]["environment"]["IMPRINT_NATS_USER"] == ADMIN
+
+
+def test_whoever_may_log_in_is_named_to_the_keys_service(secrets: Path) -> None:
+    assert set(MADE.values()) == {"/keys/nats", *(f"/keys/{name}" for name in CLIENTS)}
+    text = (secrets / keys.ACCOUNTS).read_text()
+    assert re.findall(r'user: "([^"]+)"', text) == list(CLIENTS)
 
 
 def test_connectors_differ_and_never_see_the_hubs_secrets() -> None:
@@ -71,8 +110,7 @@ def test_connectors_differ_and_never_see_the_hubs_secrets() -> None:
         assert environment["IMPRINT_POD"] == name
         assert environment["IMPRINT_ADVERTISE"] == f"http://{name}:{environment['IMPRINT_DATA_PORT']}"
         assert environment["IMPRINT_ROOT"] in mounted(name)
-        assert not [folder for folder in mounted(name) if "hub" in folder]
-        assert not [volume for volume in SERVICES[name]["volumes"] if volume.startswith("hub-")]
+        assert [volume for volume in SERVICES[name]["volumes"] if "keys" in volume] == [f"keys-{name}:/keys:ro"]
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -121,14 +159,27 @@ def test_the_commands_of_the_one_shot_services_exist(name: str) -> None:
 
 
 def test_nats_runs_with_the_configuration_that_up_writes() -> None:
-    wanted = configuration(host="0.0.0.0", port=4222, store="/data", user=NATS_USER, password="$NATS_PASSWORD")
+    accounts = "../../keys/accounts.conf"
+    wanted = configuration(host="0.0.0.0", port=4222, store="/data", accounts=accounts)
     assert (ROOT / "deploy" / "nats.conf").read_text() == wanted
     assert "sync_interval: always" in wanted
-    script = SERVICES["nats"]["command"][-1]
-    assert "NATS_PASSWORD=" in script
-    assert "--config /etc/imprint/nats.conf" in script
+    assert os.path.normpath(f"/etc/imprint/{accounts}") == "/keys/accounts.conf"
+    assert keys.ACCOUNTS == "nats/accounts.conf"
+    assert own_secrets("nats")[1] == "/keys/nats"
+    assert SERVICES["nats"]["command"] == ["nats-server", "--config", "/etc/imprint/nats.conf"]
     assert "COPY deploy/nats.conf /etc/imprint/nats.conf" in DOCKERFILE
     assert "/data" in mounted("nats")
+
+
+def test_the_server_takes_the_configuration_with_the_accounts_that_the_keys_service_makes(
+    secrets: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "etc" / "imprint" / "nats.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text((ROOT / "deploy" / "nats.conf").read_text())
+    (tmp_path / "keys").symlink_to(secrets / "nats")
+    checked = subprocess.run([binary(), "-t", "-c", str(config)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_every_volume_is_declared_and_every_folder_exists_in_the_image() -> None:

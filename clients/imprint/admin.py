@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from imprint.exits import CommandFailure, Exit, UnreachableError
-from imprint.options import DATA, current, shared
+from imprint.options import DATA, Token, current, shared
 from imprint.output import print_json, show, when
 
 if TYPE_CHECKING:
@@ -146,19 +146,23 @@ def dead(data: Path, nats_url: str | None, nats_user: str, nats_password_file: s
 
 @command.command(name="keys")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--pods", type=click.Path(file_okay=False, path_type=Path), help="Put what connectors need here.")
-def keys_(folder: Path, pods: Path | None) -> None:
+@click.option("--pod", "pods", type=Token(), multiple=True, help="A pod that may log in; may be repeated.")
+@click.option(
+    "--intake", type=Token(), multiple=True, metavar="SOURCE",
+    help="A system that may say on intake.SOURCE.> that an image was built; may be repeated.",
+)  # fmt: skip
+def keys_(folder: Path, pods: tuple[str, ...], intake: tuple[str, ...]) -> None:
     """Make the secrets of an installation in FOLDER, as far as they are missing.
 
-    ``nats-password``, and the key pair for copy tickets: ``ticket`` is for the replicator alone, ``ticket.pub`` for
-    connectors.
+    Each client of NATS gets a folder with its password: catalog, replicator, sharing, gateway, admin, connector-POD,
+    intake-SOURCE. The replicator's also has the key that signs copy tickets, a connector's the one that checks them.
+    nats/accounts.conf is for nats-server (send it SIGHUP when it runs already): who is not named here is not let in.
     """
+    from contracts.permissions import clients
     from imprint.local import keys
     from runtime.tickets import KeyFileError
 
     try:
-        keys.make(folder)
-        if pods is not None:
-            keys.share(folder, pods)
+        keys.make(folder, clients(pods, intake))
     except (OSError, KeyFileError) as error:
         raise CommandFailure(Exit.FAILED, "The keys could not be made", detail=str(error)) from None

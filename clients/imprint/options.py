@@ -21,6 +21,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
+class Token(click.ParamType[str]):
+    """The name of a pod or of another system, which becomes part of subjects and of file names."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from contracts.permissions import token
+
+        try:
+            return token(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @dataclass
 class Shared:
     """What the shared options were set to; the option nearest to the end of the line wins."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imprint.exits import CommandFailure, Exit
-from imprint.options import DATA
+from imprint.options import DATA, Token
 
 if TYPE_CHECKING:
     from imprint.local.installation import Installation
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     help="The folder that everything is kept in; stop and start again and it is all there.",
 )  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the HTTP API [default: 8080, or a free one].")
-def command(pods: int, data: Path, port: int | None) -> None:
+@click.option(
+    "--intake", type=Token(), multiple=True, metavar="SOURCE",
+    help="A system that may say on intake.SOURCE.> that an image was built; may be repeated.",
+)  # fmt: skip
+def command(pods: int, data: Path, port: int | None, intake: tuple[str, ...]) -> None:
     """Run nats-server, the services and some pods with directory backends on this machine, until Ctrl-C."""
     from imprint.local.installation import Installation, InstallationError
 
     async def session() -> None:
         _say("Starting ...")
-        async with Installation(data, pods=pods, port=port, notice=_say) as installation:
+        async with Installation(data, pods=pods, port=port, intake=intake, notice=_say) as installation:
             welcome(installation)
             try:
                 await asyncio.Event().wait()

@@ -73,7 +73,7 @@ def headers(kind: type[Event], *, id: str, at: datetime, speaker: str, saga: str
         "Nats-Msg-Id": id,
         "correlation_id": saga,
         "causation_id": cause,
-        "traceparent": f"00-{saga}-{id[-16:]}-01",
+        "traceparent": f"00-{saga or id}-{id[-16:]}-01",
         "ce-specversion": "1.0",
         "ce-id": id,
         "ce-type": kind.type_name(),

@@ -85,6 +85,7 @@ FAILURES: dict[str, str] = {
     # only the pod can know (import)
     "vm_not_found": "The pod has no VM of this name",
     "vm_locked": "The VM is in use by another operation",
+    "vm_running": "The VM runs, so its disks change while they are read",
     "vm_invalid": "The VM's descriptor cannot be used",
     "file_not_found": "The pod has no incoming file of this name",
     "file_unreadable": "The file cannot be read",

@@ -17,7 +17,7 @@ CHUNK = 64 * 1024
 Format = Literal["raw", "qcow2", "vhd"]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Lun = Annotated[int, msgspec.Meta(ge=0, le=63)]
-Size = Annotated[int, msgspec.Meta(ge=0)]
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

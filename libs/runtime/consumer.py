@@ -8,6 +8,7 @@ kept alive with heartbeats (P8). A consumer that the server lost is noticed and 
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -35,9 +36,14 @@ HEARTBEAT = 1.0
 SILENCE = 2.5
 """Seconds without message or heartbeat after which the pull is issued again."""
 BACKPRESSURE = 4 * PULL
+TAKEN_BACK = 100_000
+"""Sequences of a stream, the latest ones, among which unanswered messages are looked for when a consumer starts."""
 MAX_DELIVERIES = 10
 BACKOFF = (0.1, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Delay of a message that failed, by delivery: the server's own backoff does not apply to naks (P7)."""
+
+_ID = re.compile(r"[!-~]{1,128}")
+"""Ids that are taken as they are: printable ASCII. A NUL, for one, is cut off by some of SQLite's functions."""
 
 log = structlog.get_logger()
 
@@ -83,7 +89,27 @@ class Consumer:
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive, pending_msgs_limit=-1)
         self._asked = 0
         self._asked_at = time.monotonic()
+        await self._take_back()
         await self._pull()
+
+    async def _take_back(self) -> None:
+        """Hand back what the server counts as delivered and nobody has: it comes at once, not after ``ack_wait``.
+
+        A service is one process (its lease), so what is unanswered and not here was with a process that was killed, or
+        was lost on its way when the server was. A word about a message that is not outstanding changes nothing.
+        """
+        try:
+            found = await self._client.jetstream().consumer_info(self._durable.stream, self._durable.name)
+        except (NatsError, TimeoutError):
+            return  # the durable is not there, or the server is not: the guard sees to both
+        if not found.num_ack_pending or found.ack_floor is None or found.delivered is None:
+            return
+        here = {_sequence(reply) for reply in self._pending}
+        last = found.delivered
+        label = f"{self._durable.stream}.{self._durable.name}"
+        for sequence in range(max(found.ack_floor.stream_seq, last.stream_seq - TAKEN_BACK) + 1, last.stream_seq + 1):
+            if sequence not in here:
+                await self._client.publish(f"$JS.ACK.{label}.1.{sequence}.{last.consumer_seq}.0.0", b"-NAK")
 
     async def _pull(self) -> None:
         while not self._stopped and self._asked <= PULL and self._processor.waiting < BACKPRESSURE:
@@ -145,7 +171,7 @@ class Consumer:
         headers = message.headers or {}
         speaker = topology.speaker(self._durable.stream, message.subject)
         id = headers.get("Nats-Msg-Id") or headers.get("ce-id") or ""
-        if not 0 < len(id) <= 128:
+        if not _ID.fullmatch(id):
             # Another system that gives no id: the same words on the same subject are the same message.
             id = hashlib.sha256(message.subject.encode() + b"\0" + message.data).hexdigest()[:32]
         saga = headers.get("correlation_id", "")[:64]
@@ -249,6 +275,12 @@ def _metadata(reply: str) -> tuple[int, datetime]:
     tokens = reply.split(".")
     first = 4 if len(tokens) == 9 else 6
     return int(tokens[first]), from_epoch(int(tokens[first + 3]) / 1e9)
+
+
+def _sequence(reply: str) -> int:
+    """The message's sequence in its stream, from its acknowledgement subject."""
+    tokens = reply.split(".")
+    return int(tokens[5 if len(tokens) == 9 else 7])
 
 
 def _fits(kind: type[Event], subject: str) -> bool:

@@ -18,6 +18,10 @@ BATCH = 256
 LONGEST_WAIT = 30.0
 """Seconds after which the table is asked again even if nothing seems due: the clock may have been set."""
 
+BACKOFF = (1.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds until a reminder that failed once, twice, … is tried again."""
+MOST_FAILURES = 10
+
 log = structlog.get_logger()
 
 
@@ -31,6 +35,8 @@ class Deadlines:
         if local is not None:
             self._decode = msgspec.json.Decoder(local).decode
         self._next: float | None = None
+        self._failures: dict[str, int] = {}
+        self._hopeless: dict[str, str] = {}
         self._wake = asyncio.Event()
         processor.on_commit(self._committed)
 
@@ -69,9 +75,11 @@ class Deadlines:
         try:
             if self._decode is None:
                 raise TypeError("the service declares no local messages")
+            if reason := self._hopeless.pop(reminder.name, ""):
+                raise TypeError(reason)
             body = self._decode(reminder.body)
         except (msgspec.DecodeError, TypeError) as error:
-            log.error("deadline_unreadable", name=reminder.name, error=str(error))
+            log.error("deadline_given_up", name=reminder.name, error=str(error))
             dead = DeadLetter(id, reminder.name, b"{}", reminder.body, "bad_body", str(error), 1, reminder.due)
         item = Item(
             Message(id, "self", datetime.now(UTC), reminder.saga, body),
@@ -83,5 +91,14 @@ class Deadlines:
         )
         self._processor.offer(item)
         await ended.wait()
-        if errors:
-            await asyncio.sleep(1.0)
+        if errors and not isinstance(errors[0], asyncio.CancelledError):
+            await self._postpone(reminder, errors[0])
+        else:
+            self._failures.pop(reminder.name, None)
+
+    async def _postpone(self, reminder: Due, error: BaseException) -> None:
+        """Try a failing reminder again later each time, so that it holds up no other; at last put it on record."""
+        failures = self._failures[reminder.name] = self._failures.get(reminder.name, 0) + 1
+        await self._store.postpone(reminder, time.time() + BACKOFF[min(failures, len(BACKOFF)) - 1])
+        if failures >= MOST_FAILURES:
+            self._hopeless[reminder.name] = f"failed {failures} times: {error!r}"

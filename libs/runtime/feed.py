@@ -1,11 +1,13 @@
 """The listening side for those who keep nothing: a stream in order, or live messages that are never stored."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from contracts.permissions import readers
 from runtime.connection import connect
 from runtime.ordered import Ordered, Stored, nothing_lost
 from runtime.settings import Settings
@@ -14,15 +16,18 @@ from runtime.settings import Settings
 class Feed:
     """A connection that only listens."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, names: deque[str] | None = None) -> None:
         self._client = client
+        self._names = names
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, settings: Settings, name: str) -> "AsyncIterator[Feed]":
-        """A connection of its own; waits for a server that is not up yet."""
+        """A connection of its own; waits for a server that is not up yet. With a login it has few names for its
+        consumers, which its permissions let it use."""
+        names = deque(readers(settings.nats_user)) if settings.nats_user else None
         async with connect(settings, name) as client:
-            yield cls(client)
+            yield cls(client, names)
 
     @property
     def connected(self) -> bool:
@@ -37,8 +42,8 @@ class Feed:
         after: int | None = None,
         lost: Callable[[int, int], Awaitable[None]] = nothing_lost,
     ) -> Ordered:
-        """A reader of a stream, to be entered."""
-        return Ordered(self._client, stream, handle, after=after, lost=lost)
+        """A reader of a stream, to be entered; with a login as many at once as `contracts.permissions.READERS`."""
+        return Ordered(self._client, stream, handle, after=after, lost=lost, names=self._names)
 
     @asynccontextmanager
     async def listen(self, subject: str, handle: Callable[[str, bytes], None]) -> AsyncIterator[None]:

@@ -2,11 +2,28 @@
 
 import logging
 import sys
-from typing import TextIO
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
 from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from runtime.work import Message
+
+
+handling: ContextVar["Message[Any] | None"] = ContextVar("handling", default=None)
+"""The message whose handler runs: its id and saga stand in every line that the handler logs."""
+
+
+def _bind_message(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    message = handling.get()
+    if message is not None:
+        line.setdefault("message", message.id)
+        if message.saga:
+            line.setdefault("saga", message.saga)
+    return line
 
 
 def configure(settings: Settings, bound: dict[str, str], stream: TextIO | None = None) -> None:
@@ -14,6 +31,7 @@ def configure(settings: Settings, bound: dict[str, str], stream: TextIO | None =
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _bind_message,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

@@ -3,10 +3,13 @@
 The client library's own ordered consumer replays the whole stream when it loses its consumer before the first message,
 and gives up when making a new one fails once. This one keeps its place itself and tries until it is closed.
 
-What it needs on the API: ``STREAM.INFO.<stream>``, ``CONSUMER.CREATE.<stream>``, and ``$JS.FC.<stream>.>``.
+What it needs on the API: ``STREAM.INFO.<stream>``, ``CONSUMER.CREATE.<stream>.<name>`` and ``CONSUMER.DELETE`` of the
+same, and ``$JS.FC.<stream>.>``. The name stands in the subject, where permissions can hold it: on the API's subject
+without one, whoever may make a consumer may also change anybody's.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +21,8 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+
+from runtime.ids import new_id
 
 log = structlog.get_logger()
 
@@ -73,7 +78,8 @@ class Ordered:
     With ``after`` None it begins with the next message to come. ``handle`` is awaited before the next message is
     taken, which slows the server down (flow control) rather than fill the memory. ``lost(after, before)`` is awaited
     when the messages between two sequences cannot be had any more; ``before`` 0 says that the stream was made anew.
-    It must not raise, and neither must ``handle``.
+    It must not raise, and neither must ``handle``. Its consumers take a name of ``names`` while it is open, where only
+    these are allowed; otherwise each has a name of its own.
     """
 
     def __init__(
@@ -85,8 +91,11 @@ class Ordered:
         after: int | None = None,
         lost: Callable[[int, int], Awaitable[None]] = nothing_lost,
         heartbeat: float = 1.0,
+        names: deque[str] | None = None,
     ) -> None:
         self._client = client
+        self._names = names
+        self._name = ""
         self._stream = stream
         self._handle = handle
         self._lost = lost
@@ -110,6 +119,9 @@ class Ordered:
         with the answer."""
 
     async def __aenter__(self) -> "Ordered":
+        """Begin to read. Raises IndexError when all of ``names`` are taken."""
+        if self._names is not None:
+            self._name = self._names.popleft()
         self._guard = asyncio.create_task(self._keep(), name=f"ordered-{self._stream}")
         return self
 
@@ -121,6 +133,8 @@ class Ordered:
             self._guard.cancel()
             await asyncio.gather(self._guard, return_exceptions=True)
         await self._unsubscribe()
+        if self._names is not None:
+            self._names.append(self._name)
 
     async def _keep(self) -> None:
         pause = self._heartbeat / 4
@@ -181,7 +195,11 @@ class Ordered:
 
         subscription = await self._client.subscribe(inbox, cb=heard)
         self._subscription = subscription
+        if self._name:  # its last consumer, ours or a dead process's, may still be there under the name
+            await self._ask(f"CONSUMER.DELETE.{self._stream}.{self._name}", {}, _ConsumerInfo)
+        name = self._name or new_id()
         config = {
+            "name": name,
             "deliver_subject": inbox,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": after + 1,
@@ -195,7 +213,7 @@ class Ordered:
             "inactive_threshold": int(10 * self._heartbeat * NANOSECONDS),
         }
         request = {"stream_name": self._stream, "config": config}
-        reply = await self._ask(f"CONSUMER.CREATE.{self._stream}", request, _ConsumerInfo)
+        reply = await self._ask(f"CONSUMER.CREATE.{self._stream}.{name}", request, _ConsumerInfo)
         if reply.error is not None:
             raise RefusedError(reply.error.description)
         self.live = True

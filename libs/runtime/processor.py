@@ -5,6 +5,7 @@ messages). A message's changes join the batch only if its handler returned; one 
 """
 
 import asyncio
+import sqlite3
 import time
 import traceback
 from collections import deque
@@ -18,10 +19,14 @@ import structlog
 
 from contracts.errors import Problem
 from runtime.ids import new_id
+from runtime.logs import handling
 from runtime.store import DeadLetter, Loaded, Outcome, Row, Seen, Store
 from runtime.work import Batch, Kind, Local, Message, Reaction, Ref, Work
 
 BATCH = 256
+STUCK = 10.0
+"""Seconds without a commit after which waiting messages mean that something is wrong."""
+LONGEST_PAUSE = 5.0
 AGAIN = 3
 """How often a message whose documents changed under it is handed to its handler again at once."""
 
@@ -57,6 +62,9 @@ class Processor:
         self._waiting: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._trouble = ""
+        self._failures = 0
+        self._moved = time.monotonic()
         self._listeners: list[Callable[[Batch, Sequence[Row]], None]] = []
         self.sent_through: Callable[[], int | None] = lambda: None
         """The relay's mark, when it moved since it was last asked for."""
@@ -72,6 +80,8 @@ class Processor:
 
     def offer(self, item: Item) -> None:
         """Queue a message."""
+        if not self._waiting:
+            self._moved = max(self._moved, time.monotonic())
         self._waiting.append(item)
         self._wake.set()
 
@@ -104,6 +114,7 @@ class Processor:
             while self._waiting and not self._stopping:
                 count = min(len(self._waiting), BATCH)
                 await self._process([self._waiting.popleft() for _ in range(count)])
+            self._moved = time.monotonic()
         while self._waiting:
             self._waiting.popleft().failed(asyncio.CancelledError("the service stops"))
 
@@ -112,14 +123,38 @@ class Processor:
         self._stopping = True
         self._wake.set()
 
+    @property
+    def reason(self) -> str:
+        """Why messages are not being handled, empty while they are."""
+        if self._trouble:
+            return self._trouble
+        idle = time.monotonic() - self._moved
+        if self._waiting and idle > STUCK:
+            return f"no batch was committed for {idle:.0f} s while {len(self._waiting)} messages wait"
+        return ""
+
     async def _process(self, items: list[Item]) -> None:
+        """One batch. What fails for all of it is waited out, or narrowed down to the message that is at fault."""
         try:
             await self._transact(items)
-        except Exception as error:  # noqa: BLE001 - the store failed: no message of the batch took effect
-            log.error("batch_failed", messages=len(items), error=str(error), traceback=traceback.format_exc())
-            for item in items:
-                item.failed(error)
-            await asyncio.sleep(0.1)
+        except Exception as error:
+            if _may_pass(error):
+                # Not the messages' fault: they stay here, kept alive by their consumer, and cost no delivery.
+                self._trouble = f"the store fails: {error}"
+                log.error("store_failed", messages=len(items), error=str(error))
+                self._waiting.extendleft(reversed(items))
+                await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2**self._failures))
+                self._failures = min(self._failures + 1, 10)
+            elif len(items) > 1:
+                log.warning("batch_split", messages=len(items), error=repr(error))
+                middle = len(items) // 2
+                await self._process(items[:middle])
+                await self._process(items[middle:])
+            else:
+                log.error("message_failed", message=items[0].message.id, error=repr(error), exc_info=error)
+                items[0].failed(error)
+        else:
+            self._failures, self._trouble, self._moved = 0, "", time.monotonic()
 
     async def _transact(self, items: list[Item]) -> None:
         now = time.time()
@@ -134,6 +169,7 @@ class Processor:
                 outcome.dead.append(item.dead)
             else:
                 work = Work(batch, message)
+                handling.set(message)
                 try:
                     reply = self._handle(item, work)
                 except Exception as error:  # noqa: BLE001 - set aside alone, whatever it was
@@ -145,6 +181,7 @@ class Processor:
             if item.deduplicate:
                 outcome.seen.append(Seen(message.id, message.speaker, now, item.fingerprint, reply))
             answers.append((item.done, reply))
+        handling.set(None)
         rows = await self._store.commit(batch, outcome)
         for listener in self._listeners:
             listener(batch, rows)
@@ -233,6 +270,25 @@ class Processor:
             traceback=traceback.format_exc(),
         )
         answers.append((item.failed, error))
+
+
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether an error is the machine's (a lock, a full disk) and not a message's."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _PASSING
+    return isinstance(error, OSError)
 
 
 def _repeat(item: Item, seen: Seen) -> bytes | None:

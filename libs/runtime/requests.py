@@ -18,7 +18,7 @@ from contracts import requests as contract
 from contracts.errors import Problem
 from contracts.requests import REPLIES, Command, Request
 from contracts.views import DeadLetterView
-from runtime.connection import connect, options
+from runtime.connection import Refusals, connect, options
 from runtime.health import Health
 from runtime.processor import Processor
 from runtime.settings import Settings
@@ -66,16 +66,22 @@ class Requests:
         if service is not None:
             subject = subject.replace(".service.", f".{service}.")
         data = msgspec.json.encode(request)
-        until = time.monotonic() + min(AWAY, timeout)
+        end = time.monotonic() + timeout
+        there, patience, again = time.monotonic() + min(AWAY, timeout), min(AWAY, timeout), False
         while True:
             try:
-                answer = await self._client.request(subject, data, timeout=timeout)
+                answer = await self._client.request(subject, data, timeout=patience)
             except NoRespondersError:
-                if time.monotonic() < until:
+                if time.monotonic() < there:
                     await asyncio.sleep(0.1)
                     continue
                 return Problem(code="unavailable", detail=f"Nobody answers {subject}.", hint="Try again shortly.")
             except (TimeoutError, NatsError):
+                left = end - time.monotonic()
+                if not again and left > 0:
+                    # Whoever had it may have been killed: ask its successor, once, for the rest of the time.
+                    there, patience, again = time.monotonic() + min(AWAY, left), left, True
+                    continue
                 return Problem(
                     code="timeout",
                     detail=f"No answer to {subject} within {timeout:g} s.",
@@ -150,7 +156,7 @@ class Responder:
         return contract.HealthView(service=self._name, ready=not reasons, reasons=reasons, at=datetime.now(UTC))
 
 
-def broker(settings: Settings, name: str, responder: Responder) -> "NatsBroker":
+def broker(settings: Settings, name: str, responder: Responder, refusals: Refusals) -> "NatsBroker":
     """A FastStream broker on its own connection, answering ``command.<name>.*`` and ``query.<name>.*``.
 
     FastStream is imported here, because a connector answers no requests and should not carry it. Dependency injection
@@ -175,7 +181,7 @@ def broker(settings: Settings, name: str, responder: Responder) -> "NatsBroker":
     async def raw(message: Any, _: Any) -> Any:
         return message.body
 
-    connect_options = options(settings, f"{name}-requests")
+    connect_options = options(settings, f"{name}-requests", refusals)
     if settings.nats_user:
         login = SASLPlaintext(connect_options.pop("user"), connect_options.pop("password"))
         connect_options["security"] = login

@@ -25,7 +25,7 @@ from contracts.requests import Request
 from contracts.topology import DAY, durables
 from runtime import health as health_door
 from runtime import logs, topology
-from runtime.connection import connect
+from runtime.connection import Refusals, connect
 from runtime.consumer import Consumer
 from runtime.deadlines import Deadlines
 from runtime.health import STUCK, Health
@@ -120,7 +120,8 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
         folders = [] if definition.migrations is None else [definition.migrations]
         database = folder / f"{definition.name}.sqlite"
         store = await stack.enter_async_context(Store.open(database, *folders, pod=definition.pod))
-        client = await stack.enter_async_context(connect(settings, definition.label))
+        refusals = Refusals()
+        client = await stack.enter_async_context(connect(settings, definition.label, refusals))
         if definition.pod is None:
             await topology.check(client)
         health = Health()
@@ -132,7 +133,7 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
         processor.sent_through = relay.sent_through
         processor.on_commit(relay.committed)
         await relay.start()
-        await _background(stack, health, relay.run(), "relay")
+        await _background(stack, health, relay.run, "relay")
         stack.push_async_callback(relay.flush, FLUSH)
 
         deadlines = Deadlines(store, processor, definition.local)
@@ -143,22 +144,24 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
         for consumer in consumers:
             stack.push_async_callback(consumer.hand_back)
             health.add(lambda consumer=consumer: consumer.reason)  # type: ignore[misc]
-        processing = await _background(stack, health, processor.run(), "processor")
+        processing = await _background(stack, health, processor.run, "processor")
         stack.push_async_callback(_finish, processor, processing)
-        await _background(stack, health, deadlines.run(), "deadlines")
-        await _background(stack, health, _purge(store), "purge")
+        await _background(stack, health, deadlines.run, "deadlines")
+        await _background(stack, health, lambda: _purge(store), "purge")
         for consumer in consumers:
             await consumer.start()
-            await _background(stack, health, consumer.answer(), "acknowledgements")
-            await _background(stack, health, consumer.guard(), "guard")
+            await _background(stack, health, consumer.answer, "acknowledgements")
+            await _background(stack, health, consumer.guard, "guard")
             stack.push_async_callback(consumer.stop)
 
         health.add(lambda: "" if client.is_connected else "not connected to NATS")
+        health.add(lambda: refusals.reason)
+        health.add(lambda: processor.reason)
         health.add(lambda: f"the relay is stuck: {relay.reason}" if relay.stuck_for > STUCK else "")
         await stack.enter_async_context(health_door.listen(health, settings.health_host, settings.health_port))
         if definition.queries or definition.pod is None:
             responder = Responder(str(definition.name), processor, store.reader, health, definition.queries)
-            door = broker(settings, str(definition.name), responder)
+            door = broker(settings, str(definition.name), responder, refusals)
             await door.start()
             stack.push_async_callback(door.stop)
         log.info("service_ready")
@@ -166,19 +169,33 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
         log.info("service_stops")
 
 
+async def kept(
+    work: Callable[[], Coroutine[Any, Any, None]], name: str, note: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run ``work()``, and again whenever it fails: a part that dies for good would leave a service half alive."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.exception("task_failed", task=name, error=repr(error))
+            note(f"{name} failed: {error!r}")
+            await asyncio.sleep(1.0)
+        else:
+            return
+
+
 async def _background(
-    stack: AsyncExitStack, health: Health, work: Coroutine[Any, Any, None], name: str
+    stack: AsyncExitStack, health: Health, work: Callable[[], Coroutine[Any, Any, None]], name: str
 ) -> asyncio.Task[None]:
-    """Run a part of the service; when it dies, the service is not ready and says why."""
-    running = await stack.enter_async_context(task(work, name))
+    """Keep a part of the service running; while it fails, the service is not ready and says why."""
+    failed: tuple[float, str] = (0.0, "")
 
-    def check() -> str:
-        if running.done() and not running.cancelled() and running.exception() is not None:
-            return f"{name} died: {running.exception()!r}"
-        return ""
+    def note(text: str) -> None:
+        nonlocal failed
+        failed = (time.monotonic(), text)
 
-    health.add(check)
-    return running
+    health.add(lambda: failed[1] if time.monotonic() - failed[0] < STUCK else "")
+    return await stack.enter_async_context(task(kept(work, name, note), name))
 
 
 async def _finish(processor: Processor, processing: asyncio.Task[None]) -> None:

@@ -218,7 +218,7 @@ class Store:
                 body = msgspec.json.encode(reminder.body)
                 set_.append((reminder.name, reminder.due.timestamp(), body, reminder.saga))
         statements: list[tuple[str, Sequence[Any]]] = [
-            ("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", outcome.seen),
+            ("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?)", outcome.seen),
             ("INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", puts),
             ("DELETE FROM documents WHERE kind = ? AND id = ?", deletes),
             ("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows),
@@ -278,6 +278,11 @@ class Store:
         rows = await self.reader.rows("SELECT min(due) FROM deadlines")
         return None if rows[0][0] is None else float(rows[0][0])
 
+    async def postpone(self, reminder: Due, due: float) -> None:
+        """Move a reminder that could not be handled to ``due`` (epoch seconds), unless it was replaced meanwhile."""
+        move = ("UPDATE deadlines SET due = ? WHERE name = ? AND due = ?", [(due, reminder.name, reminder.due)])
+        await self._run(self._write, [move])
+
     async def note_sent(self, sent_through: int, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the relay's mark without waiting for the next batch."""
         await self._run(
@@ -304,7 +309,7 @@ class Store:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
-    for pragma in ("synchronous = FULL", "busy_timeout = 5000", f"cache_size = -{CACHE_KIB}"):
+    for pragma in ("synchronous = FULL", "busy_timeout = 2000", f"cache_size = -{CACHE_KIB}"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

@@ -39,16 +39,19 @@ def reactions(settings: CatalogSettings) -> dict[type, Reaction]:
     def on_command(message: Message[ImportVersion], work: Work) -> Accepted | Problem:
         return _accept(message.body, work, settings)
 
+    def as_command(message: Message[ImageBuilt]) -> ImportVersion:
+        return _as_command(message, settings.tenant_of(message.speaker))
+
     def on_built(message: Message[ImageBuilt], work: Work) -> None:
-        command = _as_command(message)
-        answer = _accept(command, work, settings)
+        command = as_command(message)
+        answer = _foreign(message, command) or _accept(command, work, settings)
         if isinstance(answer, Problem):
             _keep_refusal(command, answer, work)
 
     report = Reaction(_report_keys, _on_report)
     return {
         ImportVersion: Reaction(lambda message, get: _import_keys(message.body, get), on_command),
-        ImageBuilt: Reaction(lambda message, get: _import_keys(_as_command(message), get), on_built),
+        ImageBuilt: Reaction(lambda message, get: _import_keys(as_command(message), get), on_built),
         SourceStarted: report,
         SourcePrepared: report,
         SourceRejected: report,
@@ -144,12 +147,24 @@ def _start(
     return Accepted(job=job, image=id, version=version_id, number=requested.number)
 
 
-def _as_command(message: Message[ImageBuilt]) -> ImportVersion:
-    """The import that a build pipeline asks for, in its own name (``intake:jenkins``)."""
+def _foreign(message: Message[ImageBuilt], command: ImportVersion) -> Problem | None:
+    """The refusal of an event that names a tenant other than the one its speaker imports for."""
+    tenant = command.actor.tenant
+    if message.body.tenant in (None, tenant):
+        return None
+    return Problem(
+        code="forbidden",
+        detail=f"{message.speaker} imports for tenant {tenant}, not for {message.body.tenant}",
+        hint="Leave the tenant out, or let the operator assign it (IMPRINT_INTAKE_TENANTS of the catalog).",
+    )
+
+
+def _as_command(message: Message[ImageBuilt], tenant: str) -> ImportVersion:
+    """The import that a build pipeline asks for, in its own name (``intake:jenkins``) and for its own tenant."""
     built = message.body
     return ImportVersion(
         id=message.id,
-        actor=Actor(tenant=built.tenant, name=message.speaker),
+        actor=Actor(tenant=tenant, name=message.speaker),
         image=f"{built.gallery}/{built.image}",
         create=True,
         os_type=built.os_type,

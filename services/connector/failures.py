@@ -69,6 +69,7 @@ def refused(code: str, step: str, text: str = "", *, hint: str = "", retry: bool
 HINTS = {
     "vm_not_found": "List the pod's VMs and check the name.",
     "vm_locked": "Wait until the other operation on it ends.",
+    "vm_running": "Shut the VM down, then import again.",
     "vm_invalid": "Correct the VM's vm.json.",
     "file_not_found": "Check the name, and that the file is in the pod's incoming folder.",
     "file_unreadable": "Put a regular file there that the connector's user may read.",

@@ -169,8 +169,14 @@ def _disk(
     name = data_name(disk.lun, recognised.format)
     copied = _copied(disk, staging)
     if copied is None or not _lies_there(name, size, staging):
+        before = _look(disk)
         built = _copy(backend, disk, size, name, staging, meter, cancel)
-        copied = _Copied(_look(disk), built.root, built.sha256)
+        if _look(disk) != before:
+            text = f"{disk.name} was written to while it was read"
+            raise refused(
+                "file_changed", "copy", text, hint="Stop whatever writes to it, then import again.", retry=True
+            )
+        copied = _Copied(before, built.root, built.sha256)
         folders.write(_note_name(disk), staging.folder, msgspec.json.encode(copied))
     else:
         meter.add(done=size)

@@ -66,7 +66,11 @@ class Presence:
         )
         while True:
             self._nudged.clear()
-            await self._report()
+            try:
+                await self._report()
+            except Exception as error:
+                # The next beat tries again: a pod that never reports again would be offline for good.
+                log.exception("report_failed", error=repr(error))
             beat = self._settings.report_interval * random.uniform(0.9, 1.1)
             try:
                 await asyncio.wait_for(self._nudged.wait(), beat)

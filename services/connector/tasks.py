@@ -87,7 +87,12 @@ class Runner:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                tasks = await self._wanted()
+                try:
+                    tasks = await self._wanted()
+                except Exception as error:
+                    log.exception("tasks_unreadable", error=repr(error))
+                    self._loop.call_later(AGAIN[0], self.wake)
+                    continue
                 for id, running in self._running.items():
                     if tasks.get(id) != running.task:
                         running.cancel.set()

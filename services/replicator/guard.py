@@ -15,7 +15,7 @@ from contracts.topology import durables
 from replicator.documents import POD
 from replicator.domain.pod import Removed
 from replicator.settings import ReplicatorSettings
-from runtime.service import Service, task
+from runtime.service import Service, kept, task
 from runtime.store import Row
 from runtime.topology import TopologyError, ensure_durable
 from runtime.work import Batch
@@ -34,7 +34,7 @@ async def guarding(service: Service) -> AsyncIterator[None]:
 
     service.processor.on_commit(committed)
     every = service.settings.guard_seconds if isinstance(service.settings, ReplicatorSettings) else 15.0
-    async with task(_guard(service, wake, every), "connector-durables"):
+    async with task(kept(lambda: _guard(service, wake, every), "connector-durables"), "connector-durables"):
         yield
 
 

@@ -37,6 +37,8 @@ from runtime.work import Get, Message, Ref, Work
 PUT_VM = "INSERT OR REPLACE INTO vms (pod, generation, name, body) VALUES (?, ?, ?, ?)"
 PUT_ITEM = "INSERT OR REPLACE INTO items (pod, generation, version, datastore, body) VALUES (?, ?, ?, ?, ?)"
 DROP_VMS = "DELETE FROM vms WHERE pod = ? AND generation < ?"
+DROP_UNFINISHED_VMS = "DELETE FROM vms WHERE pod = ? AND generation > ? AND generation < ?"
+DROP_UNFINISHED_ITEMS = "DELETE FROM items WHERE pod = ? AND generation > ? AND generation < ?"
 DROP_ITEMS = "DELETE FROM items WHERE pod = ? AND generation < ?"
 # The statements of a batch run one kind after the other, whatever the order of its messages: rows of a generation are
 # only ever put, and only generations older than a complete one are dropped, so the order does not matter.
@@ -155,9 +157,14 @@ def inventory(message: Message[InventoryReported], work: Work, _: Config) -> Non
     pod = work.get(POD, name)
     if pod is None:
         return
-    collecting = collect(work.get(INVENTORY, name), pod, words, message.at)
+    before = work.get(INVENTORY, name)
+    collecting = collect(before, pod, words, message.at)
     if collecting is None:
         return
+    if before is not None and before.generation != collecting.generation:
+        # The pod began anew: what it left unfinished goes, so that a pod can never fill the tables.
+        for statement in (DROP_UNFINISHED_VMS, DROP_UNFINISHED_ITEMS):
+            work.write(statement, name, pod.generation, collecting.generation)
     for vm in words.vms:
         work.write(PUT_VM, name, collecting.generation, vm.name, msgspec.json.encode(vm).decode())
     for item in words.items:

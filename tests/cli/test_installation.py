@@ -9,9 +9,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from cli.responder import Answer, serving
+from contracts.permissions import clients
 from harness.wait import until
+from imprint.__main__ import main
 from imprint.client import Client
 from imprint.local import installation as module
 from imprint.local import keys, ports
@@ -34,6 +37,14 @@ def settings_of(package: str) -> type[Settings]:
 async def is_ready(client: Client) -> bool:
     """Whether the gateway says that all is well."""
     return not await client.unready()
+
+
+def prepared(folder: Path, pods: int = 2, intake: tuple[str, ...] = ()) -> Installation:
+    """An installation that has its secrets and its port, and does not run."""
+    installation = Installation(folder, pods=pods, port=8080, intake=intake)
+    keys.make(folder / "keys", installation.clients)
+    ports.remembered(folder / "nats" / "port")
+    return installation
 
 
 @pytest.mark.slow
@@ -79,47 +90,94 @@ async def test_it_never_takes_another_programs_gateway_for_its_own(
 
 
 def test_every_variable_given_to_a_process_is_one_that_it_reads(tmp_path: Path) -> None:
-    installation = Installation(tmp_path, pods=2, port=8080)
-    keys.make(tmp_path / "keys")
-    ports.remembered(tmp_path / "nats" / "port")
-    children = [child for group in installation.services() for child in group]
+    children = [child for group in prepared(tmp_path).services() for child in group]
     assert [child.name for child in children] == ["catalog", "replicator", "sharing", "pod-1", "pod-2", "gateway"]
     for child in children:
         kind = settings_of(child.command[-1])
         given = {name.removeprefix(PREFIX).lower() for name in child.environment if name.startswith(PREFIX)}
         assert given <= set(kind.__struct_fields__), child.name
-        assert load(kind, child.environment).nats_user == "imprint"
+        load(kind, child.environment)
+
+
+def test_every_process_gets_its_own_login_and_no_other_secret(tmp_path: Path) -> None:
+    children = [child for group in prepared(tmp_path).services() for child in group]
+    for child in children:
+        user = f"connector-{child.name}" if child.name.startswith("pod-") else child.name
+        assert child.environment["IMPRINT_NATS_USER"] == user
+        secrets = [value for value in child.environment.values() if str(tmp_path / "keys") in value]
+        assert secrets
+        assert {Path(secret).parent.name for secret in secrets} == {user}
+        assert all(Path(secret).exists() for secret in secrets)
 
 
 def test_settings_of_the_caller_do_not_leak_into_the_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPRINT_HEALTH_PORT", "1")
-    keys.make(tmp_path / "keys")
-    ports.remembered(tmp_path / "nats" / "port")
-    groups = Installation(tmp_path, pods=1, port=8080).services()
+    groups = prepared(tmp_path, pods=1).services()
     assert not [child for group in groups for child in group if "IMPRINT_HEALTH_PORT" in child.environment]
 
 
 def test_only_the_replicator_gets_the_private_key(tmp_path: Path) -> None:
-    keys.make(tmp_path / "keys")
-    ports.remembered(tmp_path / "nats" / "port")
-    private = str(tmp_path / "keys" / "ticket")
-    groups = Installation(tmp_path, pods=2, port=8080).services()
+    private = str(tmp_path / "keys" / "replicator" / "ticket")
+    groups = prepared(tmp_path).services()
     holders = [child.name for group in groups for child in group if private in child.environment.values()]
     assert holders == ["replicator"]
 
 
 def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
-    keys.make(folder)
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    keys.make(folder)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
-    assert set(before) == {"nats-password", "ticket", "ticket.pub"}
-    for name in ("nats-password", "ticket"):
-        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    keys.share(folder, tmp_path / "pods")
-    assert {file.name for file in (tmp_path / "pods").iterdir()} == {"nats-password", "ticket.pub"}
+    everyone = clients(["pod-1", "pod-2"], ["jenkins"])
+    keys.make(folder, everyone)
+    before = contents(folder)
+    keys.make(folder, everyone)
+    assert contents(folder) == before
+    assert set(before) == {
+        "nats/accounts.conf",
+        "replicator/ticket",
+        "replicator/ticket.pub",
+        "connector-pod-1/ticket.pub",
+        "connector-pod-2/ticket.pub",
+        *(f"{client.name}/nats-password" for client in everyone),
+    }
+    for name in before:
+        if name != "replicator/ticket.pub":
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
+    for path in (folder, *(path for path in folder.iterdir())):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    passwords = [text for name, text in before.items() if name.endswith("nats-password")]
+    assert len(set(passwords)) == len(everyone)
+    assert all(len(text.strip()) >= 32 for text in passwords)
+
+
+def test_who_is_no_longer_named_is_not_let_in_and_keeps_its_password_for_later(tmp_path: Path) -> None:
+    keys.make(tmp_path, clients(["pod-1", "pod-2"]))
+    before = contents(tmp_path)
+    keys.make(tmp_path, clients(["pod-1"]))
+    now = contents(tmp_path)
+    assert now["connector-pod-2/nats-password"] == before["connector-pod-2/nats-password"]
+    assert '"connector-pod-1"' in now["nats/accounts.conf"]
+    assert "connector-pod-2" not in now["nats/accounts.conf"]
+    keys.make(tmp_path, clients(["pod-1", "pod-2"]))
+    assert contents(tmp_path) == before
+
+
+def test_a_password_file_that_is_empty_gets_a_password(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "nats-password").write_text("\n")
+    keys.make(tmp_path, clients([]))
+    assert contents(tmp_path)["catalog/nats-password"].strip()
+    assert 'password: ""' not in contents(tmp_path)["nats/accounts.conf"]
+
+
+@pytest.mark.parametrize("arguments", [["up", "--intake", "a.b"], ["admin", "keys", "x", "--pod", "Pod/1"]])
+def test_a_name_that_fits_no_subject_is_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "lower-case letters" in result.output
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below ``folder``."""
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
 async def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path: Path) -> None:

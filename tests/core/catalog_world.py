@@ -26,7 +26,7 @@ from runtime.work import Emitted
 
 ADA = Actor(tenant="acme", name="ada")
 EVE = Actor(tenant="evil", name="eve")
-SETTINGS = CatalogSettings(data="")
+SETTINGS = CatalogSettings(data="", intake_tenants="jenkins=acme, packer = lab")
 SOURCE = Source(pod="pod-1", name="golden")
 BROKEN = Failure(code="io_error", step="transfer", text="the disk broke")
 MIGRATIONS = Path(__file__).parents[2] / "services" / "catalog" / "migrations"

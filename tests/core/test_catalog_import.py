@@ -344,8 +344,22 @@ def test_the_first_form_of_a_build_pipelines_word_still_starts_an_import() -> No
 
 
 @pytest.mark.parametrize(
+    ("speaker", "tenant"), [("intake:jenkins", "acme"), ("intake:packer", "lab"), ("intake:unlisted", "default")]
+)
+def test_whose_image_a_build_pipeline_imports_is_the_operators_to_say(speaker: str, tenant: str) -> None:
+    world = World()
+    world.say(ImageBuilt(image="web", source=SOURCE), speaker)
+    (job,) = world.all(JOB).values()
+    assert job.tenant == tenant
+
+
+@pytest.mark.parametrize(
     ("given", "code"),
-    [({"source": Source(pod="pod-9", name="golden")}, "pod_unknown"), ({"number": "1.0"}, "version_exists")],
+    [
+        ({"source": Source(pod="pod-9", name="golden")}, "pod_unknown"),
+        ({"number": "1.0"}, "version_exists"),
+        ({"tenant": "evil"}, "forbidden"),
+    ],
 )
 def test_a_refused_word_of_a_build_pipeline_is_a_failed_job(given: dict[str, Any], code: str) -> None:
     world = World()

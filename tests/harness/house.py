@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
+from nats.js.errors import NotFoundError
 
 from catalog.definition import definition as catalog_definition
 from catalog.settings import CatalogSettings
 from connector.agent import connector
 from connector.settings import ConnectorSettings
-from contracts.errors import Problem
 from contracts.events import Speaker
 from contracts.events.hub import Targets
 from contracts.manifest import Source
@@ -150,7 +150,10 @@ class House:
         for durable in durables(Speaker(name) if pod is None else Speaker.CONNECTOR, pod):
 
             async def pulled(durable: Durable = durable) -> bool:
-                return bool((await js.consumer_info(durable.stream, durable.name)).num_waiting)
+                try:
+                    return bool((await js.consumer_info(durable.stream, durable.name)).num_waiting)
+                except NotFoundError:  # the replicator makes a pod's durable after it enrolled
+                    return False
 
             await until(pulled)
 
@@ -181,7 +184,7 @@ class House:
         command = PublishVersion(id=_command(key), actor=ACTOR, image=image, number=number, targets=targets, **more)
         return await self.ask(command)
 
-    async def job(self, accepted: Any, *, timeout: float = 30.0) -> JobView:
+    async def job(self, accepted: Any, *, timeout: float = 20.0) -> JobView:
         """The job of an accepted command, once it came to its end."""
         assert isinstance(accepted, Accepted), accepted
 
@@ -198,7 +201,9 @@ class House:
         accepted = await self.import_(image, **more)
         job = await self.job(accepted)
         assert job.state == "SUCCESS", job
-        return await self.version(accepted.number, image)
+        version = await self.version(accepted.number, image)
+        assert isinstance(version, VersionView), version
+        return version
 
     async def published(self, number: str, image: str = IMAGE, **more: Any) -> tuple[JobView, VersionView]:
         """Publish and wait for the end, whatever it is."""

@@ -112,7 +112,7 @@ def _container() -> Iterator[str]:
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.waiting_utils import wait_for_logs
 
-    with DockerContainer("nats:2.11").with_command("-js").with_exposed_ports(4222) as running:
+    with DockerContainer("nats:2.15").with_command("-js").with_exposed_ports(4222) as running:
         wait_for_logs(running, "Server is ready")
         yield f"nats://{running.get_container_host_ip()}:{running.get_exposed_port(4222)}"
 

@@ -23,7 +23,7 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class Said:
-    """An event as it lies in its stream; ``at`` is the server's time. What is no event has ``event`` None."""
+    """A message as it lies in its stream; ``at`` is the server's time, ``event`` what it says, None for no event."""
 
     stream: str
     seq: int
@@ -31,7 +31,7 @@ class Said:
     subject: str
     headers: dict[str, str]
     data: bytes
-    event: Event | None
+    event: Any
 
     @property
     def id(self) -> str:
@@ -47,8 +47,8 @@ class Said:
 
     @property
     def pod(self) -> str:
-        """The pod in the subject of what is said to or by a pod."""
-        return self.subject.split(".")[2]
+        """The pod that it is said to or by, or that an event of the hub is about; empty when there is none."""
+        return getattr(self.event, "pod", "") if self.stream == "EVENTS" else self.subject.split(".")[2]
 
 
 class Record:
@@ -65,15 +65,13 @@ class Record:
         except (codec.UnknownTypeError, codec.BadBodyError):
             event = None
         headers = dict(message.headers or {})
-        said = Said(
-            about.stream, about.sequence.stream, about.timestamp, message.subject, headers, message.data, event
-        )
+        said = Said(about.stream, about.sequence.stream, about.timestamp, message.subject, headers, message.data, event)
         async with self._news:
             self.said.append(said)
             self._news.notify_all()
 
     def of(self, *kinds: type[Event], pod: str | None = None, **fields: object) -> list[Said]:
-        """What was said of these kinds, with these fields, to or by that pod."""
+        """What was said of these kinds, with these fields, to, by or about that pod."""
         return [
             said
             for said in self.said
@@ -87,23 +85,30 @@ class Record:
         """All but heartbeats and inventories, which go on for ever."""
         return [said for said in self.said if not isinstance(said.event, PodReported | InventoryReported)]
 
-    async def until(self, condition: Callable[[], Any], timeout: float = 30.0) -> Any:
+    async def until(self, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
         """The first true answer of ``condition`` (it may be a coroutine function), asked again at each piece of news.
 
         Pods report all the time, so a condition that no event announces is noticed too. Raises TimeoutError.
         """
-        async with asyncio.timeout(timeout):
-            while True:
-                known = len(self.said)
-                answer = condition()
-                if inspect.isawaitable(answer):
-                    answer = await answer
-                if answer:
-                    return answer
-                async with self._news:
-                    await self._news.wait_for(lambda known=known: len(self.said) > known)  # type: ignore[misc]
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._until(condition)
+        except TimeoutError:
+            last = "\n".join(f"{said.at} {said.subject} {said.data.decode()[:200]}" for said in self.beatless[-15:])
+            raise TimeoutError(f"not within {timeout:g} s; the last that was said:\n{last}") from None
 
-    async def expect(self, kind: type[E], *, pod: str | None = None, timeout: float = 30.0, **fields: object) -> Said:
+    async def _until(self, condition: Callable[[], Any]) -> Any:
+        while True:
+            known = len(self.said)
+            answer = condition()
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if answer:
+                return answer
+            async with self._news:
+                await self._news.wait_for(lambda known=known: len(self.said) > known)  # type: ignore[misc]
+
+    async def expect(self, kind: type[E], *, pod: str | None = None, timeout: float = 20.0, **fields: object) -> Said:
         """The first event of this kind, now or later."""
         found = await self.until(lambda: self.of(kind, pod=pod, **fields), timeout)
         first: Said = found[0]

@@ -71,8 +71,9 @@ class Site:
         (found,) = self.root.glob(f"datastores/*/items/{version}/disk-{lun}.{format}")
         return found
 
-    def holds(self, version: str, manifest: Manifest) -> bool:
+    def holds(self, version: str, manifest: Manifest | None) -> bool:
         """Whether the library has the version bit for bit, by both digests of each disk, and no other disk of it."""
+        assert manifest is not None, "the version has no content"
         (item,) = self.root.glob(f"datastores/*/items/{version}")
         wanted = {f"disk-{disk.lun}.{disk.format}": (disk.size, disk.sha256, disk.root) for disk in manifest.disks}
         found = {

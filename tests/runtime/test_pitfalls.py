@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,21 @@ from typing import Any
 import pytest
 from nats.js.api import ConsumerConfig, StreamConfig
 
-from contracts.events import Speaker
+from contracts import codec, topology
+from contracts.events import Speaker, hub
 from contracts.topology import Durable, durables
 from harness.nats import NatsServer
-from harness.toy import NOTED, Toy, heard, outsider, registered, say, settings
+from harness.toy import NOTED, Ring, Toy, heard, outsider, registered, say, settings
 from harness.wait import until
 from runtime import consumer as consuming
+from runtime import deadlines as deadlines_
 from runtime.consumer import Consumer
 from runtime.ids import new_id
 from runtime.processor import Processor
 from runtime.service import service, task
 from runtime.store import Outcome, Store
 from runtime.topology import apply, differences, hub_durables
-from runtime.work import Batch, Message
+from runtime.work import Batch, Message, Reaction
 
 
 async def test_p2_a_durable_deleted_under_a_service_is_noticed_said_and_made_again(
@@ -278,3 +282,115 @@ async def test_a_consumer_that_was_silent_once_comes_back_and_does_not_pull_over
             await asyncio.sleep(1.0)
             assert not idle.reason
     assert len(pulls) <= 4
+
+
+async def test_an_id_with_a_nul_in_it_cannot_hold_up_the_messages_of_others(nats_url: str, tmp_path: Path) -> None:
+    toy = Toy()
+    async with outsider(nats_url) as client:
+        js = client.jetstream()
+        bad, good = registered("bad"), [registered(f"good{n}") for n in range(5)]
+        for _ in range(2):
+            await js.publish(topology.subject(bad), codec.encode(bad), headers={"ce-id": "poison\0id"})
+        for event in good:
+            await say(client, event)
+        async with service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+            offers = await heard(client, "event.share.offered.*", 6)
+            assert running.health.reasons() == ()
+    assert len(offers) == 6
+    assert toy.seen.count(bad.image) == 1
+
+
+async def test_a_message_that_breaks_the_whole_batch_is_found_and_the_others_go_on(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consuming, "BACKOFF", (0.01,))
+    monkeypatch.setattr(consuming, "MAX_DELIVERIES", 3)
+    toy = Toy()
+    definition = toy.definition()
+    reaction = definition.reactions[hub.ImageRegistered]
+
+    def keys(message: Any, get: Any) -> Any:
+        if message.body.name == "poison":
+            raise ValueError("keys of a poisoned message")
+        return reaction.keys(message, get)
+
+    breaking = replace(
+        definition, reactions={**definition.reactions, hub.ImageRegistered: Reaction(keys, reaction.handle)}
+    )
+    async with outsider(nats_url) as client:
+        events = [registered("poison" if n == 13 else f"n{n}") for n in range(40)]
+        for event in events:
+            await say(client, event)
+        async with service(breaking, settings(nats_url, tmp_path / "s")) as running:
+            await heard(client, "event.share.offered.*", 39)
+            rows = await until(lambda: running.reader.rows("SELECT kind FROM dead_letters"))
+    assert rows == [("handler",)]
+    assert sorted(toy.seen) == sorted(event.image for event in events if event.name != "poison")
+
+
+async def test_a_database_locked_from_outside_is_waited_out_said_and_costs_no_delivery(
+    nats_url: str, tmp_path: Path
+) -> None:
+    toy, event = Toy(), registered()
+    async with outsider(nats_url) as client, service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+        await say(client, registered("before"))
+        await heard(client, "event.share.offered.*", 1)
+        other = sqlite3.connect(tmp_path / "s" / "sharing.sqlite", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # as a backup does
+        await say(client, event)
+        await until(lambda: "the store fails" in " ".join(running.health.reasons()))
+        info = await client.jetstream().consumer_info("EVENTS", "sharing")
+        assert info.num_redelivered == 0
+        other.execute("ROLLBACK")
+        other.close()
+        await heard(client, "event.share.offered.*", 2)
+        await until(lambda: not running.health.reasons())
+        assert await running.reader.rows("SELECT * FROM dead_letters") == []
+
+
+async def test_a_reminder_that_always_fails_holds_up_no_other_and_ends_on_record(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines_, "BACKOFF", (0.01,))
+    toy = Toy(ring_after=0.05)
+    definition = toy.definition()
+
+    def ring(message: Any, work: Any) -> None:
+        if message.body.image == failing.image:
+            raise RuntimeError("asked to fail")
+        toy.rung.append(message.body.image)
+
+    reactions = {**definition.reactions, Ring: Reaction(definition.reactions[Ring].keys, ring)}
+    failing, working = registered("failing"), registered("working")
+    async with (
+        outsider(nats_url) as client,
+        service(replace(definition, reactions=reactions), settings(nats_url, tmp_path / "s")) as running,
+    ):
+        await say(client, failing)
+        await say(client, working)
+        await until(lambda: toy.rung == [working.image])
+        rows = await until(lambda: running.reader.rows("SELECT kind, subject, reason FROM dead_letters"))
+        assert await running.store.next_due() is None
+    assert [(kind, subject) for kind, subject, _ in rows] == [("bad_body", f"ring:{failing.image}")]
+    assert "asked to fail" in rows[0][2]
+
+
+async def test_a_part_of_a_service_that_fails_starts_again_and_is_said_meanwhile(nats_url: str, tmp_path: Path) -> None:
+    toy = Toy()
+    async with outsider(nats_url) as client, service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+        note_sent = running.store.note_sent
+        failures = 2
+
+        async def failing(*given: Any) -> None:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise OSError("disk I/O error")
+            await note_sent(*given)
+
+        running.store.note_sent = failing  # type: ignore[method-assign]
+        await say(client, registered())
+        await until(lambda: "relay failed" in " ".join(running.health.reasons()))
+        await say(client, registered())
+        await heard(client, "event.share.offered.*", 2)
+        await until(lambda: not running.health.reasons())

@@ -20,6 +20,7 @@ async def test_a_cloned_vm_becomes_version_1_0_0_with_all_its_disks_and_stays(ho
     site, os_disk, data_disk = home.site("pod-1"), raw(5), sparse_raw(4, seed=2)
     site.vm("golden", os_disk, data_disk)
     version = await home.imported("default/whole", name="golden")
+    assert version.manifest is not None
     assert (version.state, version.number) == ("DEPLOYMENT_DONE", "1.0.0")
     disks = [(disk.role, disk.lun, disk.format, disk.sha256) for disk in version.manifest.disks]
     assert disks == [("os", 0, "raw", sha256(os_disk)), ("data", 1, "raw", sha256(data_disk))]
@@ -62,6 +63,7 @@ async def test_the_os_disk_alone_can_be_imported(home: House) -> None:
     os_disk = raw(3, seed=4)
     home.site("pod-1").vm("two-disks", os_disk, raw(3, seed=5))
     version = await home.imported("default/os-only", name="two-disks", disks="os")
+    assert version.manifest is not None
     assert [(disk.role, disk.sha256) for disk in version.manifest.disks] == [("os", sha256(os_disk))]
     assert home.site("pod-1").holds(version.id, version.manifest)
 
@@ -70,6 +72,7 @@ async def test_a_file_is_imported_and_stays(home: House, tmp_path: Path) -> None
     content = qcow2_of(raw(6), tmp_path)
     home.site("pod-2").file("debian.qcow2", content)
     version = await home.imported("default/file", pod="pod-2", kind="file", name="debian.qcow2", file_type="qcow2")
+    assert version.manifest is not None
     (disk,) = version.manifest.disks
     assert (disk.format, disk.sha256) == ("qcow2", sha256(content))
     assert home.site("pod-2").holds(version.id, version.manifest)

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.events import from_pods, hub, to_pods
 from contracts.manifest import CHUNK
-from harness.house import House, house
+from harness.house import house
 from harness.site import Site
 from saga.disks import raw
 

@@ -20,10 +20,8 @@ jetstream {{
   max_file_store: 8GB
   sync_interval: always
 }}
-authorization {{
-  user: {user}
-  password: {password}
-}}
+# Who may log in, and what each may say and hear; made together with the passwords by `imprint admin keys`.
+include "{accounts}"
 """
 
 
@@ -31,9 +29,9 @@ class BrokerError(Exception):
     """nats-server is not there or does not answer."""
 
 
-def configuration(*, host: str, port: int, store: str, user: str, password: str) -> str:
-    """The configuration file. ``password`` is as it stands there: a quoted string, or ``$VARIABLE``."""
-    return TEMPLATE.format(host=host, port=port, store=store, user=user, password=password)
+def configuration(*, host: str, port: int, store: str, accounts: str) -> str:
+    """The configuration file. ``accounts`` is the path of the other half, relative to this one."""
+    return TEMPLATE.format(host=host, port=port, store=store, accounts=accounts)
 
 
 def binary() -> Path:

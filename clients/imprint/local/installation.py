@@ -4,12 +4,13 @@ import asyncio
 import fcntl
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from contracts import permissions
 from imprint.client import Client
 from imprint.exits import ImprintError, UnreachableError
 from imprint.local import broker, keys, ports
@@ -47,14 +48,23 @@ class Installation:
     """All of Imprint in one data folder, running while the ``async with`` block runs.
 
     ``pods`` connectors are started as pod-1, pod-2, …; ``port`` None takes 8080, or any free port where that is
-    taken. ``notice`` is told what a person should know, such as the restart of a process.
+    taken. ``intake`` names other systems that may speak on ``intake.<name>.>``. ``notice`` is told what a person
+    should know, such as the restart of a process.
     """
 
     def __init__(
-        self, data: Path, *, pods: int = 3, port: int | None = None, notice: Callable[[str], None] = _say
+        self,
+        data: Path,
+        *,
+        pods: int = 3,
+        port: int | None = None,
+        intake: Sequence[str] = (),
+        notice: Callable[[str], None] = _say,
     ) -> None:
         self.data = data.absolute()
         self.pods = tuple(f"pod-{number}" for number in range(1, pods + 1))
+        self.clients = permissions.clients(self.pods, intake)
+        """Who may log in to its NATS server."""
         self.children: dict[str, Child] = {}
         """The running processes by name: nats, catalog, …, pod-1, …, gateway."""
         self._asked = port
@@ -76,8 +86,15 @@ class Installation:
 
     @property
     def settings(self) -> Settings:
-        """Settings with which a program of this machine connects to its NATS server."""
-        return keys.nats_settings(self.data)
+        """Settings with which whoever looks after it connects to its NATS server (``admin``)."""
+        return self.settings_of(permissions.ADMIN)
+
+    def settings_of(self, client: str) -> Settings:
+        """Settings with which one of `clients` connects to its NATS server, and may do what that one may."""
+        return keys.nats_settings(self.data, client)
+
+    def _key(self, client: str, name: str) -> str:
+        return str(self.data / "keys" / client / name)
 
     def pod_root(self, pod: str) -> Path:
         """The folder in which a pod keeps its VMs, its incoming files and its datastores."""
@@ -101,7 +118,7 @@ class Installation:
         stack.enter_context(_only_one(self.data))
         self._port = _gateway_port(self._asked)
         self._nats_port = ports.remembered(self.data / "nats" / "port")
-        keys.make(self.data / "keys")
+        keys.make(self.data / "keys", self.clients)
         for pod in self.pods:
             for folder in POD_FOLDERS:
                 (self.pod_root(pod) / folder).mkdir(parents=True, exist_ok=True)
@@ -202,17 +219,15 @@ class Installation:
     def _nats(self) -> Child:
         folder = self.data / "nats"
         file = folder / "nats.conf"
-        password = (self.data / "keys" / "nats-password").read_text().strip()
-        text = broker.configuration(
-            host=HOST, port=self._nats_port, store=str(folder), user=keys.NATS_USER, password=f'"{password}"'
+        accounts = f"../keys/{keys.ACCOUNTS}"
+        keys.write_secret(
+            file, broker.configuration(host=HOST, port=self._nats_port, store=str(folder), accounts=accounts)
         )
-        keys.write_secret(file, text)
         return self._child("nats", [str(broker.binary()), "--config", str(file)])
 
     def services(self) -> list[list[Child]]:
         """The services in the order of their start; each group is stopped after the ones that come later."""
-        secret = self.data / "keys"
-        signing = {"replicator": {"ticket_key": str(secret / "ticket")}}
+        signing = {"replicator": {"ticket_key": self._key("replicator", keys.TICKET)}}
         hub = [self._service(name, name, data=str(self.data / name), **signing.get(name, {})) for name in HUB]
         connectors = [
             self._service(
@@ -222,18 +237,21 @@ class Installation:
                 pod=pod,
                 root=str(self.pod_root(pod)),
                 data_port="0",
-                ticket_key_file=str(secret / "ticket.pub"),
+                client=permissions.connector(pod),
+                ticket_key_file=self._key(permissions.connector(pod), f"{keys.TICKET}.pub"),
             )
             for pod in self.pods
         ]
         gateway = self._service("gateway", "gateway", data=str(self.data / "gateway"), port=str(self._port))
         return [hub, connectors, [gateway]]
 
-    def _service(self, package: str, name: str, **settings: str) -> Child:
+    def _service(self, package: str, name: str, *, client: str = "", **settings: str) -> Child:
+        """A process that connects to NATS as ``client``, which is its name unless said otherwise."""
+        login = self.settings_of(client or name)
         common = {
-            "nats_url": self.settings.nats_url,
-            "nats_user": self.settings.nats_user,
-            "nats_password_file": self.settings.nats_password_file,
+            "nats_url": login.nats_url,
+            "nats_user": login.nats_user,
+            "nats_password_file": login.nats_password_file,
             "log_format": "json",
         }
         given = {f"{PREFIX}{key.upper()}": value for key, value in {**common, **settings}.items()}

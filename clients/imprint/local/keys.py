@@ -1,28 +1,53 @@
-"""The secrets of an installation: the password for NATS, and the key pair that signs and checks copy tickets."""
+"""The secrets of an installation: a password for each client of NATS, and the key pair for copy tickets.
+
+Each client has a folder of its own, so that it can be given that and nothing else::
+
+    <client>/nats-password            for every client of contracts.permissions
+    replicator/ticket, ticket.pub     signs tickets
+    connector-<pod>/ticket.pub        checks them
+    nats/accounts.conf                for nats-server: everyone's password, and what each may do
+"""
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.permissions import ADMIN, Account, Client
+from imprint.local.accounts import accounts
 from runtime.settings import Settings
 from runtime.tickets import Signer
 
-NATS_USER = "imprint"
+PASSWORD = "nats-password"  # noqa: S105 - the name of a file
+TICKET = "ticket"
+ACCOUNTS = "nats/accounts.conf"
 
 
-def make(folder: Path) -> None:
-    """Make what ``folder`` lacks: ``nats-password``, ``ticket`` (private) and ``ticket.pub``."""
+def make(folder: Path, clients: Sequence[Client]) -> None:
+    """Make what ``folder`` lacks for ``clients``, and write ``nats/accounts.conf`` anew.
+
+    A client that is no longer named keeps its files and can no longer log in.
+
+    Raises:
+        OSError: a file cannot be written.
+        KeyFileError: the ticket key is unusable.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    password = folder / "nats-password"
-    if not password.exists():
-        write_secret(password, secrets.token_urlsafe(32) + "\n")
-    Signer.open(folder / "ticket")
+    passwords = {client.name: _password(folder / client.name / PASSWORD) for client in clients}
+    write_secret(folder / ACCOUNTS, accounts(clients, passwords))
+    public = Signer.open(folder / "replicator" / TICKET).public_pem.decode()
+    for client in clients:
+        if client.account is Account.PODS:
+            write_secret(folder / client.name / f"{TICKET}.pub", public)
 
 
-def share(folder: Path, pods: Path) -> None:
-    """Put copies of what connectors may have into the folder ``pods``: not the private key."""
-    for name in ("nats-password", "ticket.pub"):
-        write_secret(pods / name, (folder / name).read_text())
+def _password(file: Path) -> str:
+    """The password in ``file``, made when there is none; an empty file has none."""
+    found = file.read_text().strip() if file.exists() else ""
+    if not found:
+        found = secrets.token_urlsafe(32)
+        write_secret(file, found + "\n")
+    return found
 
 
 def write_secret(file: Path, text: str) -> None:
@@ -36,8 +61,8 @@ def write_secret(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def nats_settings(data: Path, host: str = "127.0.0.1") -> Settings:
-    """Settings with which a program of this machine connects to the NATS server of the installation in ``data``.
+def nats_settings(data: Path, client: str = ADMIN, host: str = "127.0.0.1") -> Settings:
+    """Settings with which ``client`` connects to the NATS server of the installation in ``data``.
 
     Raises:
         FileNotFoundError: nothing was ever started there.
@@ -46,6 +71,6 @@ def nats_settings(data: Path, host: str = "127.0.0.1") -> Settings:
     return Settings(
         data=str(data),
         nats_url=f"nats://{host}:{port}",
-        nats_user=NATS_USER,
-        nats_password_file=str(data / "keys" / "nats-password"),
+        nats_user=client,
+        nats_password_file=str(data / "keys" / client / PASSWORD),
     )

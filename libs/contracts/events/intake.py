@@ -18,7 +18,8 @@ class ImageBuilt(Event, frozen=True, kw_only=True, tag="image.built.v2"):
     mode: Literal["clone", "convert"] = "clone"
     file_type: Format | None = None
     os_type: Literal["linux", "windows"] = "linux"
-    tenant: Name = "default"
+    tenant: Name | None = None
+    """For whom the speaker thinks it imports; the catalog's settings decide, and refuse another one."""
 
 
 class ImageBuiltV1(Event, frozen=True, kw_only=True, tag="image.built.v1"):

@@ -77,6 +77,13 @@ def objection_to(command: PublishVersion, known: Collection[str], *, any_pod: bo
 
 def _objection_to_targets(command: PublishVersion, known: Collection[str], *, any_pod: bool) -> Problem | None:
     pods = command.targets.pods
+    if command.targets.kind == "all" and pods:
+        return Problem(
+            code="validation_failed",
+            detail="targets name pods although their kind is all",
+            hint='Say {"kind": "list"} to publish to the named pods only, or leave the names out.',
+            data={"field": "targets"},
+        )
     if command.targets.kind == "all":
         if any_pod:
             return None

@@ -86,7 +86,11 @@ class Sources:
         opened: list[SourceDisk] = []
         with self._vm(source.name) as at:
             try:
-                for disk in _ordered(_descriptor(source.name, at)):
+                vm = _descriptor(source.name, at)
+                if vm.power != "off":
+                    # A folder knows no snapshots: the disks of a VM that runs would be read torn.
+                    raise refused("vm_running", STEP, f"VM {source.name} is {vm.power}")
+                for disk in _ordered(vm):
                     if disk.role == "os" or source.disks == "all":
                         fd = folders.open_file(disk.file, at)
                         opened.append(

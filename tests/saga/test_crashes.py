@@ -1,0 +1,142 @@
+"""A connector that dies at each of the points where dying could hurt: its work is finished, once."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+import connector
+from contracts.events import hub
+from harness.house import House, house
+from imprint.local.child import Child
+from runtime.settings import PREFIX
+from saga.disks import raw
+
+POINTS = sorted(
+    {
+        point
+        for file in Path(str(connector.__file__)).parent.rglob("*.py")
+        for point in re.findall(r"""crash_at\(["']([^"']+)["']\)""", file.read_text())
+    }
+)
+"""Every point that the connector's code names."""
+
+DIED = 137
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """A pod whose connector dies at ``point`` during its import or during its first copy."""
+
+    point: str
+    phase: str
+
+    @property
+    def pod(self) -> str:
+        return re.sub("[^a-z0-9]+", "-", f"{self.point}-{self.phase}")[:32]
+
+
+def doomed() -> list[Doomed]:
+    """A pod for each point, and for each phase where the point lies in both."""
+    found = []
+    for point in POINTS:
+        own = point.partition(".")[0]
+        found += [Doomed(point, phase) for phase in ("import", "copy") if own not in ("import", "copy") or own == phase]
+    return found
+
+
+def environment(home: House, pod: str, **crash: str) -> dict[str, str]:
+    """The environment of a connector as a process."""
+    settings = msgspec.structs.asdict(home.connector_settings(pod))
+    given = {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return clean | given | {f"{PREFIX}CRASH_{name.upper()}": value for name, value in crash.items()}
+
+
+@asynccontextmanager
+async def process(home: House, pod: str, point: str) -> AsyncIterator[tuple[Child, Path]]:
+    """A connector under supervision that dies at ``point`` as long as its marker is not there."""
+    marker, log = home.folder / f"{pod}.crashed", home.folder / f"{pod}.log"
+    command = [sys.executable, "-m", "connector"]
+    child = Child(pod, command, environment(home, pod, at=point, once=str(marker)), log, lambda _: None)
+    await child.start()
+    try:
+        yield child, marker
+    finally:
+        await child.stop()
+
+
+async def test_a_connector_that_dies_at_any_point_of_an_import_or_a_copy_finishes_it_once(
+    nats_url: str, tmp_path: Path
+) -> None:
+    pods = doomed()
+    sources = [one for one in pods if one.phase == "import"]
+    takers = [one for one in pods if one.phase == "copy"]
+    assert sources
+    assert takers
+    async with house(nats_url, tmp_path, pods=0) as home, AsyncExitStack() as stack:
+        children: dict[str, tuple[Child, Path]] = {}
+        for number, one in enumerate(pods):
+            home.site(one.pod).vm("golden", raw(4, seed=number), raw(3, seed=number + 100))
+            children[one.pod] = await stack.enter_async_context(process(home, one.pod, one.point))
+            if one in takers:
+                children[one.pod][1].touch()  # not yet
+        for one in pods:
+            await home.reachable(one.pod)
+        accepted = [await home.import_(f"default/{one.pod}", pod=one.pod) for one in sources]
+        for job in accepted:
+            assert (await home.job(job)).state == "SUCCESS"
+        for one in takers:
+            children[one.pod][1].unlink()
+        published = [await home.publish("1.0.0", f"default/{one.pod}") for one in sources]
+        for job in published:
+            assert (await home.job(job)).state == "SUCCESS"
+        await home.quiet()
+
+        versions = [await home.version("1.0.0", f"default/{one.pod}") for one in sources]
+        assert {version.state for version in versions} == {"AVAILABLE"}
+        for one in pods:
+            child, marker = children[one.pod]
+            assert marker.exists(), one
+            assert child.deaths == 1, one
+            site = home.site(one.pod)
+            assert site.items() == sorted(version.id for version in versions), one
+            for version in versions:
+                assert site.holds(version.id, version.manifest), (one, version.name)
+            assert site.staging() == site.locks() == [], one
+        for version in versions:
+            assert len(home.record.of(hub.VersionDeployed, version=version.id)) == 1
+            assert len(home.record.of(hub.CopyAvailable, version=version.id)) == len(pods)
+
+
+async def test_what_an_import_left_when_it_died_goes_once_its_deadline_has_passed(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with house(nats_url, tmp_path, pods=0, more={"catalog": {"import_deadline": 2.0}}) as home:
+        site = home.site("pod-1")
+        site.vm("golden", raw(4), raw(3))
+        before = site.files()
+        given = environment(home, "pod-1", at="import.copied")
+        with (tmp_path / "pod-1.log").open("wb") as log:
+            dying = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "connector", env=given, stdout=log, stderr=log
+            )
+        await home.reachable("pod-1")
+        accepted = await home.import_(mode="convert")
+        assert await dying.wait() == DIED
+        assert len(site.staging()) == 1
+        assert site.locks() == ["vms/golden/.lock"]
+        job = await home.job(accepted)
+        assert job.failure is not None
+        assert job.failure.code == "deadline_exceeded"
+
+        await home.start("pod-1")
+        await home.quiet()
+        assert site.files() == before
+        assert site.staging() == site.items() == []
