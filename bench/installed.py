@@ -38,7 +38,7 @@ async def idle_publishes(count: int) -> tuple[list[float], dict[str, float]]:
                 child.name: psutil.Process(child.pid).memory_info().rss / 2**20
                 for child in installation.children.values()
             }
-            async with Requests.connect(installation.settings, "bench") as requests:
+            async with Requests.connect(installation.settings_of("gateway"), "bench") as requests:
                 import nats
 
                 from runtime.connection import options

@@ -1,5 +1,6 @@
 """What the exit code of `imprint` means, and the exceptions that lead to it."""
 
+import json
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import IO, Any
@@ -80,9 +81,14 @@ class CommandFailure(click.ClickException):
         super().__init__(title)
         self.exit_code = int(exit_code)  # type: ignore[misc] # click declares it on the class
         self.title, self.detail, self.hint, self.code = title, detail, hint, code
+        context = click.get_current_context(silent=True)  # gone by the time of `show`
+        self._as_json = context is not None and getattr(context.obj, "output", "") == "json"
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Title, detail, hint and code, as far as there are any."""
+        """Title, detail, hint and code, as far as there are any; with ``--output json`` also as JSON on stdout."""
+        if self._as_json:
+            said = {"title": self.title, "detail": self.detail, "hint": self.hint, "code": self.code}
+            click.echo(json.dumps({"problem": {name: text for name, text in said.items() if text}}))
         lines = [f"{self.title} ({self.code})" if self.code else self.title, self.detail]
         if self.hint:
             lines.append(f"hint: {self.hint}")

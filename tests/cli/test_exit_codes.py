@@ -1,5 +1,6 @@
 """What the exit code says, and what stands on stderr beside it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_a_refusal_tells_title_detail_hint_and_code_on_stderr(gateway: Gateway, 
     assert result.stdout == ""
     expected = "A version of this number exists already (version_exists)\n1.0.0 is there.\nhint: Take 1.0.1.\n"
     assert result.stderr == expected
+
+
+def test_with_json_output_a_refusal_is_json_on_stdout_too(gateway: Gateway, imprint: Imprint) -> None:
+    gateway.on("POST", VERSIONS, problem(409, "version_exists", "It exists already", "1.0.0 is there.", "Take 1.0.1."))
+    result = imprint("--output", "json", *IMPORT)
+    assert result.exit_code == 3
+    assert json.loads(result.stdout) == {
+        "problem": {
+            "title": "It exists already", "detail": "1.0.0 is there.", "hint": "Take 1.0.1.", "code": "version_exists",
+        }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,29 @@ def pod(pods: Pods) -> Pod:
 # --- imports ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_vm_that_runs_is_refused_because_its_disks_would_be_read_torn(pod: Pod) -> None:
+    source = pod.vm(os_disk=b"\1" * 100_000)
+    descriptor = pod.folder / "vms/golden/vm.json"
+    descriptor.write_text(json.dumps({**json.loads(descriptor.read_text()), "power": "on"}))
+    with pytest.raises(Refused, match="vm_running"):
+        pod.prepare(pod.import_task(source))
+
+
+def test_a_source_that_is_written_to_while_it_is_copied_is_refused(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pod.vm(os_disk=b"\1" * 100_000)
+    copy = importing._copy
+
+    def copy_and_write(*given: Any) -> Any:
+        built = copy(*given)
+        with (pod.folder / "vms/golden/os.raw").open("r+b") as file:
+            file.write(b"written meanwhile")
+        return built
+
+    monkeypatch.setattr(importing, "_copy", copy_and_write)
+    with pytest.raises(Refused, match="file_changed"):
+        pod.prepare(pod.import_task(source))
+
+
 def test_a_clone_leaves_the_vm_as_it_was_and_unlocked(pod: Pod) -> None:
     source = pod.vm(os_disk=b"\1" * 100_000, data=b"\2" * 70_000)
     before = {path.name: path.read_bytes() for path in (pod.folder / "vms/golden").iterdir()}

@@ -64,6 +64,7 @@ def test_a_publish_asks_the_replicator_for_copies_of_the_manifest() -> None:
         ({"targets": pods("pod-1", "pod-9")}, "pod_unknown"),
         ({"targets": pods("../pod")}, "pod_unknown"),
         ({"targets": pods()}, "no_target"),
+        ({"targets": Targets(kind="all", pods=("pod-1",))}, "validation_failed"),
         ({"targets": pods("pod-1", "pod-1")}, "validation_failed"),
         ({"targets": pods(*(f"pod-{n}" for n in range(publishing.MOST_PODS + 1)))}, "validation_failed"),
         ({"replicas": 2}, "replicas_unsupported"),
