@@ -75,14 +75,19 @@ class UnreachableError(Exception):
 
 
 class CommandFailure(click.ClickException):
-    """Ends a command with an exit code; what is known goes to stderr, a line each."""
+    """Ends a command with an exit code; what is known goes to stderr, a line each.
 
-    def __init__(self, exit_code: Exit, title: str, *, detail: str = "", hint: str = "", code: str = "") -> None:
+    ``printed``: the result is on stdout already, as the job that failed is with ``--wait``.
+    """
+
+    def __init__(
+        self, exit_code: Exit, title: str, *, detail: str = "", hint: str = "", code: str = "", printed: bool = False
+    ) -> None:
         super().__init__(title)
         self.exit_code = int(exit_code)  # type: ignore[misc] # click declares it on the class
         self.title, self.detail, self.hint, self.code = title, detail, hint, code
         context = click.get_current_context(silent=True)  # gone by the time of `show`
-        self._as_json = context is not None and getattr(context.obj, "output", "") == "json"
+        self._as_json = not printed and context is not None and getattr(context.obj, "output", "") == "json"
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Title, detail, hint and code, as far as there are any; with ``--output json`` also as JSON on stdout."""

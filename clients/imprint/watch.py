@@ -155,6 +155,6 @@ def verdict(job: JobView) -> None:
         counts = job.copies
         detail = f"{counts.available} available, {counts.failed} failed, {counts.skipped} skipped."
         hint = f"imprint image show {job.gallery}/{job.name}:{job.number} tells which pods."
-        raise CommandFailure(code, title, detail=detail, hint=hint)
+        raise CommandFailure(code, title, detail=detail, hint=hint, printed=True)
     failure = job.failure
-    raise CommandFailure(code, title, detail=failure.text, hint=failure.hint, code=failure.code)
+    raise CommandFailure(code, title, detail=failure.text, hint=failure.hint, code=failure.code, printed=True)
