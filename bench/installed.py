@@ -19,6 +19,10 @@ from runtime.requests import Requests
 from runtime.topology import apply
 
 
+QUIET = 1.0
+"""Seconds before each idle publish: the pods tell their new inventory half a second after a copy."""
+
+
 def source_vm(root: Path) -> None:
     """A VM with one tiny disk on a pod with the directory backend."""
     folder = root / "vms" / "golden"
@@ -46,7 +50,10 @@ async def idle_publishes(count: int) -> tuple[list[float], dict[str, float]]:
                 client = await nats.connect(**options(installation.settings, "bench-events"))
                 bench = Bench(requests, client, [])
                 numbers = await bench.import_versions("default/tiny", count + 3)
-                took = [await bench.publish_one("default/tiny", number) for number in numbers]
+                took = []
+                for number in numbers:
+                    await asyncio.sleep(QUIET)
+                    took.append(await bench.publish_one("default/tiny", number))
                 await client.close()
     return took[3:], resident
 
