@@ -18,7 +18,6 @@ from imprint.local.installation import Installation
 from runtime.requests import Requests
 from runtime.topology import apply
 
-
 QUIET = 1.0
 """Seconds before each idle publish: the pods tell their new inventory half a second after a copy."""
 

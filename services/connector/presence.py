@@ -96,7 +96,7 @@ class Presence:
 
 
 def look(backend: Backend) -> tuple[Inventory, list[Datastore]]:
-    """The pod as it is now. An item with files missing is not reported: the hub then has it made again."""
+    """The pod as it is now. An item with files missing is not reported as held."""
     items = [
         LibraryItem(
             version=placed.item.version,

@@ -6,7 +6,7 @@ process that dies anywhere in between finds the task still there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ class Runner:
                     if tasks.get(id) != running.task:
                         running.cancel.set()
                 for id, task in sorted(tasks.items()):
-                    if self._may_start(id, task):
+                    if self._may_start(id, task, tasks):
                         self._start(id, task)
 
     async def _stop(self) -> None:
@@ -107,7 +107,7 @@ class Runner:
             await asyncio.wait([running.thread for running in self._running.values()])
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _may_start(self, id: str, task: Task) -> bool:
+    def _may_start(self, id: str, task: Task, tasks: Mapping[str, Task]) -> bool:
         if id in self._running or id in self._later:
             return False
         others = [running.task for running in self._running.values()]
@@ -115,6 +115,8 @@ class Runner:
             return False  # two tasks of one version would work on the same folder
         match task:
             case Import():
+                if any(isinstance(other, Discard | Release) and key not in self._later for key, other in tasks.items()):
+                    return False  # it may want the VM that an import which was given up has still locked
                 return sum(isinstance(other, Import) for other in others) < self._settings.imports
             case Copy():
                 return sum(isinstance(other, Copy) for other in others) < self._settings.copies

@@ -17,29 +17,16 @@ from catalog.settings import CatalogSettings
 from connector.agent import connector
 from connector.settings import ConnectorSettings
 from contracts.events import Speaker
-from contracts.events.hub import Targets
-from contracts.manifest import Source
-from contracts.requests import (
-    Accepted,
-    Actor,
-    GetJob,
-    GetPod,
-    GetVersion,
-    ImportVersion,
-    ListCopies,
-    PublishVersion,
-    Request,
-    command_id,
-)
+from contracts.requests import GetPod
 from contracts.topology import Durable, durables
-from contracts.views import CopyView, JobView, PodView, VersionView
-from harness.record import Record, Said, recording
+from contracts.views import PodView
+from harness.asking import ACTOR, Asking
+from harness.record import Record, recording
 from harness.site import Site
 from harness.wait import until
 from replicator.definition import definition as replicator_definition
 from replicator.guard import guarding
 from replicator.settings import ReplicatorSettings
-from runtime.ids import new_id
 from runtime.requests import Requests
 from runtime.service import Service, service
 from runtime.settings import Settings
@@ -48,12 +35,9 @@ from sharing.definition import definition as sharing_definition
 from sharing.settings import SharingSettings
 
 HUB = ("catalog", "replicator", "sharing")
-ENDED = ("SUCCESS", "PARTIAL", "FAILURE")
-IMAGE = "default/debian"
-ACTOR = Actor(tenant="default", name="tester")
 
 
-class House:
+class House(Asking):
     """The running house. ``running`` are the services by name: catalog, replicator, sharing, pod-1, …"""
 
     def __init__(
@@ -65,13 +49,12 @@ class House:
         requests: Requests,
         more: dict[str, dict[str, Any]],
     ) -> None:
+        super().__init__(requests, record)
         self.url = url
         self.folder = folder
         self.client = client
-        self.record = record
         self.running: dict[str, Service] = {}
         self.sites: dict[str, Site] = {}
-        self._requests = requests
         self._stacks: dict[str, AsyncExitStack] = {}
         self.more = more
         """Settings of single services that differ from the usual ones; they count at the next start."""
@@ -161,69 +144,7 @@ class House:
         found = await self.ask(GetPod(actor=ACTOR, pod=pod))
         return isinstance(found, PodView) and found.state == "CONNECTED"
 
-    # --- asking -----------------------------------------------------------------------------------------------------
-
-    async def ask(self, request: Request, *, service: str | None = None) -> Any:
-        """The reply to a request; a refusal is a `Problem`."""
-        return await self._requests.ask(request, service=service)
-
-    async def import_(
-        self, image: str = IMAGE, *, pod: str = "pod-1", name: str = "golden", key: str | None = None, **more: Any
-    ) -> Any:
-        """Ask for an import of a VM (or what ``more`` says): `Accepted`, or a `Problem`."""
-        about = {field: more.pop(field) for field in ("kind", "disks") if field in more}
-        fields: dict[str, Any] = {"create": True} | more
-        source = Source(pod=pod, name=name, **about)
-        return await self.ask(ImportVersion(id=_command(key), actor=ACTOR, image=image, source=source, **fields))
-
-    async def publish(
-        self, number: str, image: str = IMAGE, *, pods: Sequence[str] = (), key: str | None = None, **more: Any
-    ) -> Any:
-        """Ask for a publish to ``pods`` (all, when none are named): `Accepted`, or a `Problem`."""
-        targets = Targets(kind="list", pods=tuple(pods)) if pods else Targets()
-        command = PublishVersion(id=_command(key), actor=ACTOR, image=image, number=number, targets=targets, **more)
-        return await self.ask(command)
-
-    async def job(self, accepted: Any, *, timeout: float = 20.0) -> JobView:
-        """The job of an accepted command, once it came to its end."""
-        assert isinstance(accepted, Accepted), accepted
-
-        async def ended() -> JobView | None:
-            view = await self.ask(GetJob(actor=ACTOR, job=accepted.job))
-            assert isinstance(view, JobView), view
-            return view if view.state in ENDED else None
-
-        view: JobView = await self.record.until(ended, timeout)
-        return view
-
-    async def imported(self, image: str = IMAGE, **more: Any) -> VersionView:
-        """Import, which must succeed; the version."""
-        accepted = await self.import_(image, **more)
-        job = await self.job(accepted)
-        assert job.state == "SUCCESS", job
-        version = await self.version(accepted.number, image)
-        assert isinstance(version, VersionView), version
-        return version
-
-    async def published(self, number: str, image: str = IMAGE, **more: Any) -> tuple[JobView, VersionView]:
-        """Publish and wait for the end, whatever it is."""
-        job = await self.job(await self.publish(number, image, **more))
-        return job, await self.version(number, image)
-
-    async def version(self, number: str = "latest", image: str = IMAGE, *, pod: str | None = None) -> Any:
-        """A version, or the `Problem` that there is none."""
-        return await self.ask(GetVersion(actor=ACTOR, image=image, number=number, pod=pod))
-
-    async def copies(self, version: str) -> dict[str, CopyView]:
-        """The copies of a version by pod."""
-        page = await self.ask(ListCopies(actor=ACTOR, version=version))
-        return {copy.pod: copy for copy in page.items}
-
     # --- looking ----------------------------------------------------------------------------------------------------
-
-    def saga(self, job: str) -> list[Said]:
-        """What was said for a job, stream by stream."""
-        return [said for said in self.record.said if said.saga == job]
 
     async def quiet(self) -> None:
         """Return once nothing is under way: no message undelivered or unanswered, no task, no further word."""
@@ -257,10 +178,6 @@ class House:
         """Everything that a service has stored as state, without the kinds ``but``."""
         rows = await self.running[name].reader.rows("SELECT kind, id, body FROM documents")
         return {(kind, id): body for kind, id, body in rows if kind not in but}
-
-
-def _command(key: str | None) -> str:
-    return command_id(ACTOR, key or new_id())
 
 
 @asynccontextmanager

@@ -80,6 +80,10 @@ class Record:
             and all(getattr(said.event, name) == value for name, value in fields.items())
         ]
 
+    def saga(self, job: str) -> list[Said]:
+        """What was said for a job, stream by stream in order."""
+        return [said for said in self.said if said.saga == job]
+
     @property
     def beatless(self) -> list[Said]:
         """All but heartbeats and inventories, which go on for ever."""

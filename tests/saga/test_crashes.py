@@ -115,28 +115,41 @@ async def test_a_connector_that_dies_at_any_point_of_an_import_or_a_copy_finishe
             assert len(home.record.of(hub.CopyAvailable, version=version.id)) == len(pods)
 
 
-async def test_what_an_import_left_when_it_died_goes_once_its_deadline_has_passed(
+async def test_what_an_import_left_when_it_died_goes_once_its_deadline_has_passed_and_the_next_import_finds_the_vm_free(
     nats_url: str, tmp_path: Path
 ) -> None:
+    dying = [one for one in doomed() if one.point.startswith("import.")]
     async with house(nats_url, tmp_path, pods=0, more={"catalog": {"import_deadline": 2.0}}) as home:
-        site = home.site("pod-1")
-        site.vm("golden", raw(4), raw(3))
-        before = site.files()
-        given = environment(home, "pod-1", at="import.copied")
-        with (tmp_path / "pod-1.log").open("wb") as log:
-            dying = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "connector", env=given, stdout=log, stderr=log
-            )
-        await home.reachable("pod-1")
-        accepted = await home.import_(mode="convert")
-        assert await dying.wait() == DIED
-        assert len(site.staging()) == 1
-        assert site.locks() == ["vms/golden/.lock"]
-        job = await home.job(accepted)
-        assert job.failure is not None
-        assert job.failure.code == "deadline_exceeded"
+        before = {}
+        ends = []
+        for one in dying:
+            home.site(one.pod).vm("golden", raw(4), raw(3))
+            before[one.pod] = home.site(one.pod).files()
+            with (tmp_path / f"{one.pod}.log").open("wb") as log:
+                command = (sys.executable, "-m", "connector")
+                given = environment(home, one.pod, at=one.point)
+                ends.append(await asyncio.create_subprocess_exec(*command, env=given, stdout=log, stderr=log))
+        for one in dying:
+            await home.reachable(one.pod)
+        failing = [await home.import_(f"default/{one.pod}", pod=one.pod, mode="convert") for one in dying]
+        assert [await end.wait() for end in ends] == [DIED] * len(dying)
+        for one in dying:
+            assert home.site(one.pod).locks() == ["vms/golden/.lock"], one
+        for job in failing:
+            failure = (await home.job(job)).failure
+            assert failure is not None
+            assert failure.code == "deadline_exceeded"
 
-        await home.start("pod-1")
-        await home.quiet()
-        assert site.files() == before
-        assert site.staging() == site.items() == []
+        await home.stop("catalog")
+        home.more["catalog"] = {}
+        await home.start("catalog")
+        again = [await home.import_(f"default/{one.pod}", pod=one.pod) for one in dying]
+        await home.start(*(one.pod for one in dying))
+        for accepted, one in zip(again, dying, strict=True):
+            assert (accepted.number, (await home.job(accepted)).state) == ("1.0.0", "SUCCESS")
+            await home.quiet()
+            site = home.site(one.pod)
+            version = await home.version("1.0.0", f"default/{one.pod}")
+            assert site.items() == [version.id], one
+            assert site.holds(version.id, version.manifest), one
+            assert {file: size for file, size in site.files().items() if "/items/" not in file} == before[one.pod], one

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from contracts.errors import Problem
-from harness.house import ACTOR, House
+from harness.asking import ACTOR
+from harness.house import House
 from harness.site import Site
 from saga.disks import raw
 

@@ -9,7 +9,8 @@ from contracts.events import from_pods, hub, to_pods
 from contracts.events.from_pods import SourcePrepared
 from contracts.requests import GetImage, GetTimeline
 from contracts.views import ImageView
-from harness.house import ACTOR, House
+from harness.asking import ACTOR
+from harness.house import House
 from harness.site import sha256
 from saga.disks import qcow2_of, raw, sparse_raw
 
@@ -39,7 +40,7 @@ async def test_the_saga_of_an_import_is_told_step_by_step_and_in_order(home: Hou
     accepted = await home.import_("default/told", name="told")
     await home.job(accepted)
     await home.quiet()
-    told = [(said.stream, type(said.event)) for said in home.saga(accepted.job)]
+    told = [(said.stream, type(said.event)) for said in home.record.saga(accepted.job)]
     assert [kind for stream, kind in told if stream == "EVENTS"] == [
         hub.ImageRegistered,
         hub.VersionRequested,
@@ -53,7 +54,7 @@ async def test_the_saga_of_an_import_is_told_step_by_step_and_in_order(home: Hou
         from_pods.SourcePrepared,
     ]
     timeline = await home.ask(GetTimeline(actor=ACTOR, job=accepted.job))
-    assert {entry.id for entry in timeline.items} == {said.id for said in home.saga(accepted.job)}
+    assert {entry.id for entry in timeline.items} == {said.id for said in home.record.saga(accepted.job)}
     (deployed,) = home.record.of(hub.VersionDeployed, version=accepted.version)
     (prepared,) = home.record.of(SourcePrepared, version=accepted.version)
     assert deployed.cause == prepared.id

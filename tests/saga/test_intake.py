@@ -8,7 +8,8 @@ import pytest
 from contracts.events.intake import ImageBuilt
 from contracts.requests import DeadLetterPage, ListDeadLetters, ListJobs
 from contracts.views import JobView
-from harness.house import ACTOR, House
+from harness.asking import ACTOR
+from harness.house import House
 from harness.site import sha256
 from runtime.ids import new_id
 from saga.disks import raw

@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from contracts.manifest import CHUNK
 from contracts.requests import Accepted
 from contracts.views import JobView, VersionView
-from harness.house import ENDED
+from harness.asking import ENDED
 from harness.site import Site
 from harness.wait import until
 from imprint.local import child as child_module

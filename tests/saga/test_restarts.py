@@ -87,3 +87,27 @@ async def test_a_service_that_was_away_while_the_rest_went_on_catches_up(
         assert version.state == "AVAILABLE"
         for pod in PODS:
             assert home.site(pod).holds(version.id, version.manifest), pod
+
+
+async def test_a_publish_that_ended_while_the_replicator_was_away_agrees_with_the_pods_when_it_is_back(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with house(nats_url, tmp_path) as home:
+        home.site("pod-1").vm("golden", raw(4))
+        await home.imported()
+        await home.stop("replicator")
+        job, version = await home.published("1.0.0", deadline=0.5)
+        assert (job.state, version.state) == ("FAILURE", "FAILED")  # the catalog's own deadline, a little later
+        assert job.failure is not None
+        assert job.failure.code == "deadline_exceeded"
+        await home.start("replicator")
+        await home.quiet()
+        version = await home.version("1.0.0")
+        assert (version.state, version.copies.failed) == ("FAILED", 3)
+        assert {copy.state for copy in (await home.copies(version.id)).values()} == {"FAILED"}
+        for pod in PODS[1:]:
+            assert home.site(pod).items() == home.site(pod).staging() == [], pod
+        _, version = await home.published("1.0.0", again=True)
+        assert version.state == "AVAILABLE"
+        for pod in PODS:
+            assert home.site(pod).holds(version.id, version.manifest), pod
