@@ -171,7 +171,9 @@ class Consumer:
         headers = message.headers or {}
         speaker = topology.speaker(self._durable.stream, message.subject)
         id = headers.get("Nats-Msg-Id") or headers.get("ce-id") or ""
-        if not _ID.fullmatch(id):
+        if id and not _ID.fullmatch(id):
+            id = hashlib.sha256(id.encode(errors="surrogateescape")).hexdigest()[:32]
+        elif not id:
             # Another system that gives no id: what the stream stored once is one message, however often it comes. The
             # same words said again are new ones (a nightly build), and the sequence alone would be reused after a loss.
             stored = f"{message.subject}\0{at.timestamp()}\0".encode()

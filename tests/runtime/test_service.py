@@ -261,3 +261,12 @@ async def test_the_time_of_a_message_is_the_servers_and_not_what_its_speaker_cla
     said = codec.parse_time(offer.headers)
     assert said is not None
     assert abs((datetime.now(UTC) - said).total_seconds()) < 60
+
+
+async def test_words_without_an_id_are_new_each_time_they_are_said(nats_url: str, tmp_path: Path) -> None:
+    toy, event = Toy(), registered()
+    async with outsider(nats_url) as client, service(toy.definition(), settings(nats_url, tmp_path / "s")):
+        for _ in range(2):
+            await client.jetstream().publish(topology.subject(event), codec.encode(event))
+        await heard(client, "event.share.offered.*", 2)
+    assert toy.seen == [event.image, event.image]
