@@ -1,6 +1,5 @@
 """Bodies and headers: how an event becomes bytes and comes back, upcast to its newest form."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Union
 
@@ -81,12 +80,3 @@ def headers(kind: type[Event], *, id: str, at: datetime, speaker: str, saga: str
         "ce-time": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "content-type": "application/json",
     }
-
-
-def parse_time(headers: Mapping[str, str]) -> datetime | None:
-    """``ce-time``, when there is one with a time zone."""
-    try:
-        at = datetime.fromisoformat(headers["ce-time"])
-    except (KeyError, ValueError):
-        return None
-    return at if at.tzinfo is not None else None

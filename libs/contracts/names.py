@@ -26,7 +26,6 @@ Name = Annotated[str, msgspec.Meta(pattern=NAME, max_length=80)]
 PodName = Annotated[str, msgspec.Meta(pattern=POD, max_length=32)]
 Number = Annotated[str, msgspec.Meta(pattern=NUMBER, max_length=32)]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 _number = re.compile(NUMBER)
 

@@ -117,8 +117,7 @@ def test_headers_are_cloudevents_in_binary_mode_and_the_time_comes_back() -> Non
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     headers = codec.headers(hub.PodConnected, id="1" * 32, at=at, speaker="replicator", saga="2" * 32, cause="3")
     assert headers["ce-time"] == "2026-01-02T03:04:05.678901Z"
-    assert codec.parse_time(headers) == at
-    assert codec.parse_time({"ce-time": "2026-01-02T03:04:05"}) is None
+    assert datetime.fromisoformat(headers["ce-time"]) == at
     assert headers["traceparent"] == f"00-{'2' * 32}-{'1' * 16}-01"
 
 
