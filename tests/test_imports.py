@@ -24,9 +24,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "catalog": frozenset({"msgspec", "structlog"}),
     "replicator": frozenset({"msgspec", "structlog"}),
     "sharing": frozenset({"msgspec", "structlog"}),
-    "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp"}),
+    "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp", "zstandard"}),
     "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11"}),
-    "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3"}),
+    "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3", "zstandard", "cryptography"}),
 }
 """Third-party packages of each package of ours; `runtime` may use any."""
 

@@ -32,6 +32,19 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     disks: Literal["all", "os"] = "all"
 
 
+class Blocks(msgspec.Struct, frozen=True, kw_only=True):
+    """The grid of a dynamic VHD whose blocks lie one after the other: offsets and lengths in bytes.
+
+    From ``begin`` on the file repeats ``lead`` bytes (the block's sector bitmap, with any gap before it) and ``block``
+    bytes of payload. Chunks begin anew at 0, at each lead, at each payload and after the last whole block, so that the
+    payload is cut where a raw file of the same disk is cut.
+    """
+
+    begin: Annotated[int, msgspec.Meta(ge=512, le=2**40)]
+    lead: Annotated[int, msgspec.Meta(ge=512, le=CHUNK)]
+    block: Annotated[int, msgspec.Meta(ge=CHUNK, le=2**31, multiple_of=CHUNK)]
+
+
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """One disk of a version, as the bytes of its container file; sizes in bytes, digests in lower-case hex."""
 
@@ -41,24 +54,37 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     size: Size
     virtual_size: Size
     root: Digest
-    """BLAKE3 over the list of chunk digests: what a copy is verified against."""
+    """BLAKE3 over the index, which names every chunk by its digest: what a copy is verified against."""
     sha256: Digest
     """Of the whole file, for people and other tools."""
-    grid: Literal["file"] = "file"
+    grid: Literal["file"] | Blocks = "file"
     """How the file is cut into chunks; ``file`` cuts at multiples of CHUNK from offset 0."""
+    preallocated: bool = False
+    """The source's file had no holes, so a copy takes its whole size on the datastore from the start."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a version. ``disks`` are ordered by lun, the OS disk first."""
+    """The content of a version. ``disks`` are ordered by lun, the OS disk first.
+
+    ``signature`` is the hub's Ed25519 signature over the version's id and `signed` (`runtime.vouching`), in base64url
+    without padding: a connector makes no copy of a version that the hub did not vouch for. Empty until the hub took the
+    version over.
+    """
 
     disks: tuple[Disk, ...]
     source: Source
     created: datetime
+    signature: Annotated[str, msgspec.Meta(max_length=128)] = ""
 
     @property
     def digest(self) -> str:
         """The content digest (SHA-256 over the canonical JSON of the disks): equal exactly when all disks are."""
         return hashlib.sha256(msgspec.json.encode(self.disks, order="deterministic")).hexdigest()
+
+    @property
+    def signed(self) -> bytes:
+        """What the signature covers: the canonical JSON of everything but the signature itself."""
+        return msgspec.json.encode(msgspec.structs.replace(self, signature=""), order="deterministic")
 
     @property
     def size(self) -> int:

@@ -28,6 +28,7 @@ Number = Annotated[str, msgspec.Meta(pattern=NUMBER, max_length=32)]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
 _number = re.compile(NUMBER)
+_pod = re.compile(POD)
 
 
 def parse_number(text: str) -> tuple[int, int, int] | None:
@@ -46,3 +47,19 @@ def format_number(number: tuple[int, int, int]) -> str:
 def copy_id(version: str, pod: str, replica: int) -> str:
     """The id of a copy: unguessable by its version, and known to whoever knows version, pod and replica."""
     return f"{version}_{pod}_{replica}"
+
+
+GATEWAY = "gateway.hub"
+"""The gateway as the bearer of a ticket; no pod can have this name."""
+_HOUSE = ".imprint.internal"
+
+
+def door_host(bearer: str) -> str:
+    """The DNS name in the certificate of a pod or of the gateway: who it is, wherever it listens."""
+    return f"{bearer}{_HOUSE}"
+
+
+def bearer_of(host: str) -> str | None:
+    """The pod (or `GATEWAY`) whose certificate has the DNS name ``host``; None for any other name."""
+    name = host.removesuffix(_HOUSE)
+    return name if name != host and (name == GATEWAY or _pod.fullmatch(name)) else None

@@ -11,17 +11,20 @@ from typing import Literal
 import msgspec
 
 from contracts.events.hub import Targets
-from contracts.manifest import Format, Source
+from contracts.limits import Limits
+from contracts.manifest import Format, Size, Source
 from contracts.names import Name, Number, Text
 from contracts.views import (
     CopyView,
     DeadLetterView,
+    ExportGrantView,
     ImageView,
     ItemView,
     JobView,
     MemberView,
     PodView,
     TimelineView,
+    UploadGrantView,
     VersionView,
     VmView,
 )
@@ -203,6 +206,36 @@ class ListCopies(Request, frozen=True, kw_only=True, tag="query.replicator.copie
     cursor: str | None = None
 
 
+class SetPodLimits(Command, frozen=True, kw_only=True, tag="command.replicator.set_limits"):
+    """Bound what a pod moves, and when. With ``revision`` only if that is the one in force (412 otherwise)."""
+
+    pod: str
+    limits: Limits
+    revision: int | None = None
+
+
+class AdmitUpload(Command, frozen=True, kw_only=True, tag="command.replicator.admit_upload"):
+    """Leave to send a disk file of ``size`` bytes to a pod's incoming folder as ``name``.
+
+    ``upload`` continues an earlier one, whose grant may have expired; None begins a new one. ``bearer`` is who will
+    knock at the pod's door, by its certificate.
+    """
+
+    pod: str
+    name: Name
+    size: Size
+    upload: str | None = None
+    bearer: str
+
+
+class AdmitExport(Command, frozen=True, kw_only=True, tag="command.replicator.admit_export"):
+    """Leave to read the disks of a version (by its id), from ``pod`` or from whoever holds it."""
+
+    version: str
+    pod: str | None = None
+    bearer: str
+
+
 # --- sharing ----------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +360,9 @@ REPLIES: dict[type[Request], type[msgspec.Struct]] = {
     GetPodVms: VmPage,
     GetPodLibrary: ItemPage,
     ListCopies: CopyPage,
+    SetPodLimits: PodView,
+    AdmitUpload: UploadGrantView,
+    AdmitExport: ExportGrantView,
     OfferImage: Done,
     AnswerOffer: Done,
     RevokeOffer: Done,

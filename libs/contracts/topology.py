@@ -118,6 +118,7 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.CopyDelayed,
         hub.CopyAvailable,
         hub.CopyFailed,
+        hub.CopyLost,
         intake.ImageBuilt,
         intake.ImageBuiltV1,
     ),
@@ -129,6 +130,8 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         from_pods.CopyTransferred,
         from_pods.CopyFinalised,
         from_pods.CopyRejected,
+        from_pods.CopyContinued,
+        from_pods.CopyCorrupted,
     ),
     Speaker.SHARING: (
         hub.ImageRegistered,
@@ -141,7 +144,9 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         to_pods.SourceReleased,
         to_pods.SourceDiscarded,
         to_pods.CopyRequested,
+        to_pods.CopyExtended,
         to_pods.CopyWithdrawn,
+        to_pods.LimitsChanged,
         to_pods.InventoryRequested,
     ),
 }

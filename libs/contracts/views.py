@@ -6,6 +6,7 @@ import msgspec
 
 from contracts.errors import Failure
 from contracts.events.from_pods import Datastore, VmDisk
+from contracts.limits import Limits
 from contracts.manifest import Manifest, Source
 
 
@@ -98,6 +99,8 @@ class PodView(View, frozen=True, kw_only=True, tag="pod"):
     datastores: tuple[Datastore, ...]
     dead_letters: int
     last_seen: datetime
+    limits: Limits = Limits()
+    limits_revision: int = 0
 
 
 class VmView(View, frozen=True, kw_only=True, tag="vm"):
@@ -111,12 +114,13 @@ class VmView(View, frozen=True, kw_only=True, tag="vm"):
 
 
 class ItemView(View, frozen=True, kw_only=True, tag="item"):
-    """A version in a pod's content library."""
+    """A version in a pod's content library; ``state`` INTACT or CORRUPT."""
 
     version: str
     datastore: str
     digest: str
     size: int
+    state: str = "INTACT"
 
 
 class JobView(View, frozen=True, kw_only=True, tag="job"):
@@ -145,6 +149,31 @@ class TimelineView(View, frozen=True, kw_only=True, tag="timeline_entry"):
     event: str
     speaker: str
     body: msgspec.Raw
+
+
+class UploadGrantView(View, frozen=True, kw_only=True, tag="upload_grant"):
+    """Leave to send a file to a pod: where its door is and the ticket that opens it."""
+
+    upload: str
+    pod: str
+    address: str
+    ticket: str
+    expires: datetime
+
+
+class HolderView(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod that serves a version, and where its door is."""
+
+    pod: str
+    address: str
+
+
+class ExportGrantView(View, frozen=True, kw_only=True, tag="export_grant"):
+    """Leave to read a version's disks: from whom, the nearest first, and the ticket that opens their doors."""
+
+    holders: tuple[HolderView, ...]
+    ticket: str
+    expires: datetime
 
 
 class MemberView(View, frozen=True, kw_only=True, tag="member"):

@@ -43,6 +43,8 @@ class LibraryItem(msgspec.Struct, frozen=True, kw_only=True):
     datastore: str
     digest: str
     size: Size
+    state: Literal["INTACT", "CORRUPT"] = "INTACT"
+    """CORRUPT: its bytes changed at rest. It is neither served nor used until it is repaired."""
 
 
 class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,4 +161,27 @@ class CopyRejected(Event, frozen=True, kw_only=True, tag="copy.rejected.v1"):
     copy: str
     version: str
     attempt: int
+    failure: Failure
+
+
+class CopyContinued(Event, frozen=True, kw_only=True, tag="copy.continued.v1"):
+    """An attempt is still under way and its ticket ends soon: another is needed."""
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    attempt: int
+
+
+class CopyCorrupted(Event, frozen=True, kw_only=True, tag="copy.corrupted.v1"):
+    """A copy at rest is not any more what was finalised: found by scrub, quarantined, to be repaired.
+
+    ``digest`` is the content digest of what was finalised; ``chunks`` is how many were found wrong.
+    """
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    digest: Digest
+    chunks: Size
     failure: Failure

@@ -263,6 +263,23 @@ class CopyFailed(Event, frozen=True, kw_only=True, tag="copy.failed.v1"):
     revision: int
 
 
+class CopyLost(Event, frozen=True, kw_only=True, tag="copy.lost.v1"):
+    """A copy that was AVAILABLE cannot be used any more: its bytes changed (CORRUPT) or are gone (MISSING).
+
+    A repair follows where the pod is there and another holder has the bytes; it ends with `CopyAvailable` or
+    `CopyFailed`.
+    """
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    image: str
+    pod: str
+    state: Literal["CORRUPT", "MISSING"]
+    failure: Failure
+    revision: int
+
+
 # --- sharing ----------------------------------------------------------------------------------------------------------
 
 

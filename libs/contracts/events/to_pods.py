@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from contracts.events.base import Event
+from contracts.limits import Limits
 from contracts.manifest import Format, Manifest, Source
 
 
@@ -43,14 +44,19 @@ class SourceDiscarded(Event, frozen=True, kw_only=True, tag="source.discarded.v1
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod that has the version's bytes, and the address of its data-plane server."""
+    """A pod that has the version's bytes, and the address of its data-plane server.
+
+    Not ``complete``: it is making its own copy at the same time, and serves what it has of it.
+    """
 
     pod: str
     address: str
+    complete: bool = True
 
 
 class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
-    """Replicator: make this copy. ``ticket`` opens the holders' doors for this pod and these digests.
+    """Replicator: make this copy. ``ticket`` opens the holders' doors for this pod and these digests, until
+    ``ticket_expires``; a copy that takes longer says `CopyContinued` in time.
 
     ``attempt`` fences: only a report for the latest attempt counts.
     """
@@ -65,7 +71,21 @@ class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
     manifest: Manifest
     holders: tuple[Holder, ...]
     ticket: str
+    ticket_expires: datetime | None = None
     datastore: str | None = None
+
+
+class CopyExtended(Event, frozen=True, kw_only=True, tag="copy.extended.v1"):
+    """Replicator: a fresh ticket for an attempt that is still under way, and who serves it now."""
+
+    about: ClassVar[str] = "copy"
+    pod: str
+    copy: str
+    version: str
+    attempt: int
+    holders: tuple[Holder, ...]
+    ticket: str
+    ticket_expires: datetime
 
 
 class CopyWithdrawn(Event, frozen=True, kw_only=True, tag="copy.withdrawn.v1"):
@@ -84,3 +104,12 @@ class InventoryRequested(Event, frozen=True, kw_only=True, tag="inventory.reques
     about: ClassVar[str] = "pod"
     pod: str
     root: str
+
+
+class LimitsChanged(Event, frozen=True, kw_only=True, tag="limits.changed.v1"):
+    """Replicator: the pod's limits from now on; an older ``revision`` than the one in force is late and void."""
+
+    about: ClassVar[str] = "pod"
+    pod: str
+    revision: int
+    limits: Limits
