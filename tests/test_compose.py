@@ -91,12 +91,13 @@ def test_every_file_that_a_setting_names_is_mounted_and_made_by_the_keys_service
 def test_everyones_secrets_are_in_a_volume_that_nobody_else_sees() -> None:
     holders = [own_secrets(name)[0] for name in [*PROCESSES, "topology", "nats"]]
     assert len(set(holders)) == len(holders)
-    assert set(holders) == set(MADE)
+    assert set(holders) | {"keys-authority"} == set(MADE), "the authority's is for the keys service alone"
+    assert "keys-authority" not in holders
     assert SERVICES["topology"]["environment"]["IMPRINT_NATS_USER"] == ADMIN
 
 
 def test_whoever_may_log_in_is_named_to_the_keys_service(secrets: Path) -> None:
-    assert set(MADE.values()) == {"/keys/nats", *(f"/keys/{name}" for name in CLIENTS)}
+    assert set(MADE.values()) == {"/keys/authority", "/keys/nats", *(f"/keys/{name}" for name in CLIENTS)}
     text = (secrets / keys.ACCOUNTS).read_text()
     assert re.findall(r'user: "([^"]+)"', text) == list(CLIENTS)
 
@@ -108,7 +109,7 @@ def test_connectors_differ_and_never_see_the_hubs_secrets() -> None:
     for name in connectors:
         environment = SERVICES[name]["environment"]
         assert environment["IMPRINT_POD"] == name
-        assert environment["IMPRINT_ADVERTISE"] == f"http://{name}:{environment['IMPRINT_DATA_PORT']}"
+        assert environment["IMPRINT_ADVERTISE"] == f"https://{name}:{environment['IMPRINT_DATA_PORT']}"
         assert environment["IMPRINT_ROOT"] in mounted(name)
         assert [volume for volume in SERVICES[name]["volumes"] if "keys" in volume] == [f"keys-{name}:/keys:ro"]
 

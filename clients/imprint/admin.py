@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 import msgspec
@@ -155,14 +155,59 @@ def keys_(folder: Path, pods: tuple[str, ...], intake: tuple[str, ...]) -> None:
     """Make the secrets of an installation in FOLDER, as far as they are missing.
 
     Each client of NATS gets a folder with its password: catalog, replicator, sharing, gateway, admin, connector-POD,
-    intake-SOURCE. The replicator's also has the key that signs copy tickets, a connector's the one that checks them.
+    intake-SOURCE. The replicator's also has the key that signs copy tickets, the catalog's the one that signs versions,
+    a connector's those that check both, and its certificate, which is renewed here when a third of its life is left.
+    authority/ is the certificate authority: keep it where this command runs.
     nats/accounts.conf is for nats-server (send it SIGHUP when it runs already): who is not named here is not let in.
     """
     from contracts.permissions import clients
     from imprint.local import keys
-    from runtime.tickets import KeyFileError
+    from imprint.local.authority import AuthorityError
+    from runtime.signing import KeyFileError
 
     try:
         keys.make(folder, clients(pods, intake))
-    except (OSError, KeyFileError) as error:
+    except (OSError, KeyFileError, AuthorityError) as error:
         raise CommandFailure(Exit.FAILED, "The keys could not be made", detail=str(error)) from None
+
+
+@command.group()
+@shared
+def authority() -> None:
+    """The certificates with which pods and the gateway know each other."""
+
+
+@authority.command(name="list")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@shared
+def list_(folder: Path) -> None:
+    """Who has a certificate in FOLDER (that of `imprint admin keys`; of `imprint up` it is DATA/keys), until when."""
+    from imprint.local.authority import held
+
+    found = held(folder)
+    rows = [(one.client, ", ".join(one.names), when(one.expires), "yes" if one.due else "") for one in found]
+    show(found, ("CLIENT", "NAMES", "EXPIRES", "DUE"), rows, empty="There are none.")
+
+
+@authority.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--pod", type=Token(), required=True, help="Whose certificate it is to be.")
+@click.option("--request", type=click.File("rb"), required=True, metavar="FILE", help="The request (PEM), - for stdin.")
+@shared
+def sign(folder: Path, pod: str, request: "BinaryIO") -> None:
+    """Issue a certificate for a key that was made on the pod and stays there; prints it, and keeps it in FOLDER.
+
+    \b
+    On the pod:
+      openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj / -keyout door.key -out pod.csr
+    It needs authority.crt from FOLDER/connector-POD as well. `imprint admin keys FOLDER --pod POD ...` makes the rest
+    of what the pod needs, and renews the certificate there when it is due.
+    """
+    from contracts.permissions import connector
+    from imprint.local.authority import FOLDER, Authority, AuthorityError
+
+    try:
+        certificate = Authority.open(folder / FOLDER).sign(folder / connector(pod), pod, request.read())
+    except (OSError, AuthorityError) as error:
+        raise CommandFailure(Exit.FAILED, "The certificate was not issued", detail=str(error)) from None
+    click.echo(certificate, nl=False)

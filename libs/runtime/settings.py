@@ -34,6 +34,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data)
 
 
+class DoorSettings(Settings, frozen=True, kw_only=True):
+    """What whoever goes through pods' doors needs besides: a certificate. Without one the doors are plain HTTP."""
+
+    certificate_file: str = ""
+    """Our certificate (PEM), which names us to the other side of a door; it and the next two go together."""
+    private_key_file: str = ""
+    """The certificate's key (PEM)."""
+    authority_file: str = ""
+    """The certificate (PEM) of the authority whose word about the other side counts."""
+
+    def __post_init__(self) -> None:
+        if 0 < sum(map(bool, self._identity)) < len(self._identity):
+            raise ValueError("certificate_file, private_key_file and authority_file go together: all or none")
+
+    @property
+    def _identity(self) -> tuple[str, str, str]:
+        return self.certificate_file, self.private_key_file, self.authority_file
+
+    @property
+    def identity_files(self) -> tuple[Path, Path, Path] | None:
+        """Certificate, key and authority; None where the doors are plain HTTP."""
+        certificate, key, authority = self._identity
+        return (Path(certificate), Path(key), Path(authority)) if certificate else None
+
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -49,6 +74,8 @@ def load(kind: type[S], environment: Mapping[str, str] | None = None) -> S:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
+        if type(error.__cause__) is ValueError:  # said by a Struct of ours about several of its fields
+            raise SettingsError(str(error.__cause__)) from None
         field = str(error).rpartition("$.")[2].rstrip("`")
         missing = next((name for name in names if f"`{name}`" in str(error)), field)
         raise SettingsError(f"{names.get(missing, missing)} is missing or has an unusable value") from None

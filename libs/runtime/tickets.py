@@ -6,21 +6,17 @@ is constant, ``<claims>.<signature>`` in base64url: there is no algorithm field 
 
 import base64
 import binascii
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from runtime.signing import BadSignatureError, PrivateKey, PublicKey
 
 MAX_TOKEN = 4096
 """Characters of the longest token; a longer one is refused before anything is computed."""
-_CONTEXT = b"imprint/ticket/1\0"
-"""Signed with the claims, so that a signature made for another purpose is none for a ticket."""
+_PURPOSE = b"imprint/ticket/1\0"
 
 Reason = Literal["too_large", "malformed", "bad_signature", "expired"]
 
@@ -31,10 +27,6 @@ class TicketError(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"ticket refused: {reason}")
         self.reason = reason
-
-
-class KeyFileError(Exception):
-    """A key file is unreadable, of another kind, or open to other users."""
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,14 +47,13 @@ class _Claims(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     expires: int
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Claims).decode
+C = TypeVar("C", bound=msgspec.Struct)
 
 
 class Signer:
     """Signs tickets with the hub's private key."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: PrivateKey) -> None:
         self._key = key
 
     @classmethod
@@ -72,53 +63,26 @@ class Signer:
         Raises:
             KeyFileError: the file holds no such key, or others than its owner may read it.
         """
-        if not path.exists():
-            _create(path)
-        signer = cls(_read_private(path))
-        public = path.with_name(path.name + ".pub")
-        if not public.exists() or public.read_bytes() != signer.public_pem:
-            _write(public, signer.public_pem, 0o644)
-        return signer
+        return cls(PrivateKey.open(path))
 
     @property
-    def public_key(self) -> Ed25519PublicKey:
+    def public_key(self) -> PublicKey:
         """What `verify` needs."""
-        return self._key.public_key()
-
-    @property
-    def public_pem(self) -> bytes:
-        """The public key as PEM."""
-        return self.public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return self._key.public
 
     def sign(self, ticket: Ticket) -> str:
         """The token of ``ticket``. Raises ValueError when a root is no digest or the token would be too long."""
         roots = [bytes.fromhex(root) for root in dict.fromkeys(ticket.roots)]
         if any(len(root) != 32 for root in roots):
             raise ValueError("a root is 64 hex digits")
-        expires = int(ticket.expires.timestamp() * 1000)
-        claims = _encode(_Claims(ticket.pod, ticket.version, b"".join(roots), expires))
-        token = f"{_text(claims)}.{_text(self._key.sign(_CONTEXT + claims))}"
+        claims = _Claims(ticket.pod, ticket.version, b"".join(roots), milliseconds(ticket.expires))
+        token = write(self._key, _PURPOSE, claims)
         if len(token) > MAX_TOKEN:
             raise ValueError(f"a ticket for {len(roots)} disks is too long")
         return token
 
 
-def open_public_key(path: Path) -> Ed25519PublicKey:
-    """The hub's public key in the PEM file ``path``.
-
-    Raises:
-        KeyFileError: the file is missing or holds no such key.
-    """
-    try:
-        key = serialization.load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise KeyFileError(f"{path} holds no public key: {type(error).__name__}") from None
-    if not isinstance(key, Ed25519PublicKey):
-        raise KeyFileError(f"{path} holds a key of another kind than Ed25519")
-    return key
-
-
-def verify(token: str, public_key: Ed25519PublicKey, now: datetime) -> Ticket:
+def verify(token: str, public_key: PublicKey, now: datetime) -> Ticket:
     """The ticket in ``token``, if the hub signed it and ``now`` is before its end.
 
     Which pod asks, and for which disks, is for the caller to hold against it.
@@ -126,27 +90,65 @@ def verify(token: str, public_key: Ed25519PublicKey, now: datetime) -> Ticket:
     Raises:
         TicketError: with its reason.
     """
+    found = read(token, public_key, _PURPOSE, _Claims)
+    if len(found.roots) % 32:
+        raise TicketError("malformed")
+    expires = until(found.expires, now)
+    roots = tuple(found.roots[at : at + 32].hex() for at in range(0, len(found.roots), 32))
+    return Ticket(pod=found.pod, version=found.version, roots=roots, expires=expires)
+
+
+def write(key: PrivateKey, purpose: bytes, claims: msgspec.Struct) -> str:
+    """The token that says ``claims`` for ``purpose``."""
+    body = msgspec.msgpack.encode(claims)
+    return f"{_text(body)}.{_text(key.sign(purpose, body))}"
+
+
+def read(token: str, key: PublicKey, purpose: bytes, kind: type[C]) -> C:
+    """The claims in ``token``, if it was signed for ``purpose``. Raises TicketError."""
+    body, signature = _parts(token)
+    try:
+        key.verify(purpose, body, signature)
+    except BadSignatureError:
+        raise TicketError("bad_signature") from None
+    return _decoded(body, kind)
+
+
+def unverified(token: str, kind: type[C]) -> C:
+    """The claims in ``token``, whoever wrote them. Raises TicketError."""
+    return _decoded(_parts(token)[0], kind)
+
+
+def _parts(token: str) -> tuple[bytes, bytes]:
     if len(token) > MAX_TOKEN:
         raise TicketError("too_large")
     first, dot, second = token.partition(".")
     if not dot:
         raise TicketError("malformed")
-    claims, signature = _bytes(first), _bytes(second)
+    return _bytes(first), _bytes(second)
+
+
+def _decoded(body: bytes, kind: type[C]) -> C:
     try:
-        public_key.verify(signature, _CONTEXT + claims)
-    except InvalidSignature:
-        raise TicketError("bad_signature") from None
-    try:
-        found = _decode(claims)
-        expires = datetime.fromtimestamp(found.expires / 1000, UTC)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError, OSError):
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise TicketError("malformed") from None
-    if len(found.roots) % 32:
-        raise TicketError("malformed")
-    if now >= expires:
+
+
+def milliseconds(at: datetime) -> int:
+    """How a time stands in claims."""
+    return int(at.timestamp() * 1000)
+
+
+def until(expires: int, now: datetime) -> datetime:
+    """The end of a ticket that is still good. Raises TicketError."""
+    try:
+        end = datetime.fromtimestamp(expires / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise TicketError("malformed") from None
+    if now >= end:
         raise TicketError("expired")
-    roots = tuple(found.roots[at : at + 32].hex() for at in range(0, len(found.roots), 32))
-    return Ticket(pod=found.pod, version=found.version, roots=roots, expires=expires)
+    return end
 
 
 def _text(data: bytes) -> str:
@@ -162,59 +164,3 @@ def _bytes(text: str) -> bytes:
     if _text(data) != text:
         raise TicketError("malformed")
     return data
-
-
-def _create(path: Path) -> None:
-    """Make a new key in ``path`` unless another process was faster: then its key stays."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    temporary = _temporary(path, pem, 0o600)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    finally:
-        temporary.unlink()
-    _sync_folder(path.parent)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    temporary = _temporary(path, data, mode)
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _temporary(path: Path, data: bytes, mode: int) -> Path:
-    """``data``, durable, in a new file beside ``path``."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read_private(path: Path) -> Ed25519PrivateKey:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            pem = file.read()
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise KeyFileError(f"{path} holds no private key: {type(error).__name__}") from None
-    if mode & 0o077:
-        raise KeyFileError(f"{path} may be read by others than its owner: chmod 600 it")
-    if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(f"{path} holds a key of another kind than Ed25519")
-    return key

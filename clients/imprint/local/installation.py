@@ -14,11 +14,14 @@ from contracts import permissions
 from imprint.client import Client
 from imprint.exits import ImprintError, UnreachableError
 from imprint.local import broker, keys, ports
+from imprint.local.authority import CERTIFICATE, DOOR_CERTIFICATE, DOOR_KEY, AuthorityError
 from imprint.local.child import Child
 from imprint.local.ports import HOST
+from imprint.local.secret_files import write_secret
 from runtime import topology
 from runtime.connection import connect
 from runtime.settings import PREFIX, Settings
+from runtime.signing import KeyFileError
 
 HUB = ("catalog", "replicator", "sharing")
 PORT = 8080
@@ -118,7 +121,10 @@ class Installation:
         stack.enter_context(_only_one(self.data))
         self._port = _gateway_port(self._asked)
         self._nats_port = ports.remembered(self.data / "nats" / "port")
-        keys.make(self.data / "keys", self.clients)
+        try:
+            keys.make(self.data / "keys", self.clients)
+        except (KeyFileError, AuthorityError) as error:
+            raise InstallationError(str(error), "Put the right file back, or remove it to have another made.") from None
         for pod in self.pods:
             for folder in POD_FOLDERS:
                 (self.pod_root(pod) / folder).mkdir(parents=True, exist_ok=True)
@@ -220,14 +226,15 @@ class Installation:
         folder = self.data / "nats"
         file = folder / "nats.conf"
         accounts = f"../keys/{keys.ACCOUNTS}"
-        keys.write_secret(
-            file, broker.configuration(host=HOST, port=self._nats_port, store=str(folder), accounts=accounts)
-        )
+        write_secret(file, broker.configuration(host=HOST, port=self._nats_port, store=str(folder), accounts=accounts))
         return self._child("nats", [str(broker.binary()), "--config", str(file)])
 
     def services(self) -> list[list[Child]]:
         """The services in the order of their start; each group is stopped after the ones that come later."""
-        signing = {"replicator": {"ticket_key": self._key("replicator", keys.TICKET)}}
+        signing = {
+            "replicator": {"ticket_key": self._key("replicator", keys.TICKET)},
+            "catalog": {"manifest_key": self._key("catalog", keys.MANIFEST)},
+        }
         hub = [self._service(name, name, data=str(self.data / name), **signing.get(name, {})) for name in HUB]
         connectors = [
             self._service(
@@ -239,11 +246,27 @@ class Installation:
                 data_port="0",
                 client=permissions.connector(pod),
                 ticket_key_file=self._key(permissions.connector(pod), f"{keys.TICKET}.pub"),
+                manifest_key_file=self._key(permissions.connector(pod), f"{keys.MANIFEST}.pub"),
+                **self._identity(permissions.connector(pod)),
             )
             for pod in self.pods
         ]
-        gateway = self._service("gateway", "gateway", data=str(self.data / "gateway"), port=str(self._port))
+        gateway = self._service(
+            "gateway",
+            "gateway",
+            data=str(self.data / "gateway"),
+            port=str(self._port),
+            **self._identity(permissions.GATEWAY),
+        )
         return [hub, connectors, [gateway]]
+
+    def _identity(self, client: str) -> dict[str, str]:
+        """Who a client is at the doors between pods."""
+        return {
+            "certificate_file": self._key(client, DOOR_CERTIFICATE),
+            "private_key_file": self._key(client, DOOR_KEY),
+            "authority_file": self._key(client, CERTIFICATE),
+        }
 
     def _service(self, package: str, name: str, *, client: str = "", **settings: str) -> Child:
         """A process that connects to NATS as ``client``, which is its name unless said otherwise."""

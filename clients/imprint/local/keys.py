@@ -1,44 +1,64 @@
-"""The secrets of an installation: a password for each client of NATS, and the key pair for copy tickets.
+"""The secrets of an installation: passwords for NATS, the hub's signing keys, certificates for the doors between pods.
 
 Each client has a folder of its own, so that it can be given that and nothing else::
 
     <client>/nats-password            for every client of contracts.permissions
-    replicator/ticket, ticket.pub     signs tickets
-    connector-<pod>/ticket.pub        checks them
+    replicator/ticket, ticket.pub     signs copy tickets
+    catalog/manifest, manifest.pub    signs the content of versions
+    connector-<pod>/ticket.pub, manifest.pub                    check them
+    connector-<pod>/door.key, door.crt, authority.crt           who the pod is to others, and whose word counts
+    gateway/door.key, door.crt, authority.crt                   the same for the gateway
+    authority/authority.key, authority.crt                      issues certificates; nobody needs it at run time
     nats/accounts.conf                for nats-server: everyone's password, and what each may do
 """
 
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from contracts.permissions import ADMIN, Account, Client
+from contracts import names
+from contracts.events import Speaker
+from contracts.permissions import ADMIN, GATEWAY, Account, Client
 from imprint.local.accounts import accounts
+from imprint.local.authority import FOLDER, Authority
+from imprint.local.secret_files import write_secret
 from runtime.settings import Settings
-from runtime.tickets import Signer
+from runtime.signing import PrivateKey
 
 PASSWORD = "nats-password"  # noqa: S105 - the name of a file
-TICKET = "ticket"
+TICKET, MANIFEST = "ticket", "manifest"
 ACCOUNTS = "nats/accounts.conf"
 
 
 def make(folder: Path, clients: Sequence[Client]) -> None:
-    """Make what ``folder`` lacks for ``clients``, and write ``nats/accounts.conf`` anew.
+    """Make what ``folder`` lacks for ``clients``, renew what is due, and write ``nats/accounts.conf`` anew.
 
-    A client that is no longer named keeps its files and can no longer log in.
+    A client that is no longer named keeps its files, can no longer log in, and its certificate is not renewed.
 
     Raises:
         OSError: a file cannot be written.
-        KeyFileError: the ticket key is unusable.
+        KeyFileError: a signing key is unusable.
+        AuthorityError: the authority's key or a pod's is.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     passwords = {client.name: _password(folder / client.name / PASSWORD) for client in clients}
     write_secret(folder / ACCOUNTS, accounts(clients, passwords))
-    public = Signer.open(folder / "replicator" / TICKET).public_pem.decode()
+    authority = Authority.open(folder / FOLDER)
+    signing = {"replicator": TICKET, "catalog": MANIFEST}
+    public = {name: PrivateKey.open(folder / service / name).public.pem.decode() for service, name in signing.items()}
     for client in clients:
+        if (bearer := bearer_of(client)) is not None:
+            authority.enrol(folder / client.name, bearer)
         if client.account is Account.PODS:
-            write_secret(folder / client.name / f"{TICKET}.pub", public)
+            for name, pem in public.items():
+                write_secret(folder / client.name / f"{name}.pub", pem)
+
+
+def bearer_of(client: Client) -> str | None:
+    """Who a client is at the doors between pods; None for whoever has no business there."""
+    if client.account is Account.PODS:
+        return client.name.removeprefix(f"{Speaker.CONNECTOR}-")
+    return names.GATEWAY if client.name == GATEWAY else None
 
 
 def _password(file: Path) -> str:
@@ -48,17 +68,6 @@ def _password(file: Path) -> str:
         found = secrets.token_urlsafe(32)
         write_secret(file, found + "\n")
     return found
-
-
-def write_secret(file: Path, text: str) -> None:
-    """Write a file that only its owner may read; whoever reads it sees all of it or the old one."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_name(file.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(text)
-    new.replace(file)
 
 
 def nats_settings(data: Path, client: str = ADMIN, host: str = "127.0.0.1") -> Settings:
