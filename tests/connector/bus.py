@@ -91,7 +91,7 @@ class Bus:
                 image="image",
                 tenant="tenant",
                 attempt=attempt,
-                manifest=manifest,
+                manifest=self.hub.vouched(version, manifest),
                 holders=holders,
                 ticket=self.hub.ticket(manifest, pod=pod),
             )

@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from pods import Hub, Pod, served
 
+from connector.transfer.identity import Identity
+
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Hub:
@@ -26,8 +28,8 @@ def pods(tmp_path: Path, hub: Hub) -> Iterator[Callable[..., Pod]]:
     """Makes pods by name, by default with their doors open."""
     with ExitStack() as stack:
 
-        def make(name: str, *, door: bool = True) -> Pod:
-            pod = Pod(name, tmp_path / name, hub)
+        def make(name: str, *, door: bool = True, identity: Identity | None = None) -> Pod:
+            pod = Pod(name, tmp_path / name, hub, identity=identity)
             stack.callback(pod.backend.close)
             return stack.enter_context(served(pod)) if door else pod
 

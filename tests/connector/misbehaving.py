@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -24,16 +24,23 @@ class Behaviour:
     status: int | None = None
     stop_after: int | None = None
     """Bytes of disks served in all, before every answer breaks off."""
+    pace: int | None = None
+    """Bytes of disks a second that each answer is sent at."""
     garbage: bool = False
+    cut: int | None = None
+    """Bytes after which an answer, of whatever kind, breaks off."""
+    script: list["Behaviour"] = field(default_factory=list)
+    """How it behaves for the next requests, one for each; after them as the other fields say."""
     silent: threading.Event | None = None
     """Set when the first range is asked for, which then gets no answer."""
 
 
 @contextmanager
-def misbehaving(pod: Pod, behaviour: Behaviour) -> Iterator[str]:
+def misbehaving(pod: Pod, usual: Behaviour) -> Iterator[str]:
     """The address of a holder in front of ``pod`` that behaves as told."""
-    over = threading.Event()
-    left = [behaviour.stop_after]
+    over, guard = threading.Event(), threading.Lock()
+    left = [usual.stop_after]
+    script = list(usual.script)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -46,7 +53,9 @@ def misbehaving(pod: Pod, behaviour: Behaviour) -> Iterator[str]:
                 self.answer()
 
         def answer(self) -> None:
-            ranged = "Range" in self.headers
+            with guard:
+                behaviour = script.pop(0) if script else usual
+            ranged = self.path.endswith("/data")
             if behaviour.garbage:
                 self.wfile.write(b"\0\1\2 what?\r\n\r\n")
                 self.close_connection = True
@@ -61,7 +70,7 @@ def misbehaving(pod: Pod, behaviour: Behaviour) -> Iterator[str]:
                 behaviour.silent.set()
                 over.wait(30)
                 return
-            status, headers, body = self.ask()
+            status, headers, body = self.ask(behaviour)
             data = bytearray(body)
             if ranged and behaviour.flip is not None:
                 data[min(behaviour.flip * 65536, len(data) - 1)] ^= 1
@@ -81,17 +90,29 @@ def misbehaving(pod: Pod, behaviour: Behaviour) -> Iterator[str]:
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            self.wfile.write(data)
+            if behaviour.cut is not None:
+                self.wfile.write(data[: behaviour.cut])
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.send(bytes(data), behaviour.pace if ranged else None)
 
-        def ask(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        def send(self, data: bytes, pace: int | None) -> None:
+            step = len(data) or 1 if pace is None else pace // 20
+            for at in range(0, len(data), step):
+                if pace is not None and over.wait(0.05):
+                    return
+                self.wfile.write(data[at : at + step])
+
+        def ask(self, behaviour: Behaviour) -> tuple[int, list[tuple[str, str]], bytes]:
             """What the real door answers."""
             parts = urlsplit(pod.address)
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
             headers = {"Authorization": self.headers["Authorization"]}
             if "Range" in self.headers:
                 first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
-                headers["Range"] = f"bytes={int(first) + behaviour.shift}-{int(last) + behaviour.shift}"
-                if behaviour.shift:
+                headers["Range"] = f"bytes={first}-{last}"
+                if behaviour.shift and self.path.endswith("/data"):
                     headers["Range"] = f"bytes={behaviour.shift}-{int(last)}"
             connection.request("GET", self.path, headers=headers)
             response = connection.getresponse()

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,28 +15,41 @@ from blake3 import blake3
 from connector.admission import Tickets
 from connector.backends.base import Placed
 from connector.backends.directory import DirectoryBackend
-from connector.copying import Made, make
+from connector.copying import LiveGrant, Made, Parts, make
 from connector.domain.tasks import Copy, Import
 from connector.failures import Cancel
 from connector.importing import Prepared, prepare
 from connector.progress import Meter
+from connector.transfer.identity import Identity
+from connector.transfer.receiving import Receiving
 from connector.transfer.server import Door
+from connector.transfer.shelf import LibraryShelf, Shelves
+from connector.transfer.throttle import Throttle, Throttles
+from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK, Manifest, Source
 from contracts.names import copy_id
 from contracts.views import Progress
 from runtime.ids import new_id
+from runtime.signing import PrivateKey
 from runtime.tickets import Signer, Ticket
+from runtime.vouching import vouched
 
 GIB = 1024**3
 
 
 class Hub:
-    """The hub's key, and tickets signed with it."""
+    """The hub's keys, tickets signed with one of them and manifests signed with the other."""
 
     def __init__(self, folder: Path) -> None:
         self._signer = Signer.open(folder / "hub.key")
         self.public = folder / "hub.key.pub"
+        self._vouching = PrivateKey.open(folder / "manifest.key")
+        self.manifest_key = folder / "manifest.key.pub"
+
+    def vouched(self, version: str, manifest: Manifest) -> Manifest:
+        """The manifest as the hub sends it; one that says that it is signed already stays as it is."""
+        return manifest if manifest.signature else vouched(version, manifest, self._vouching)
 
     def ticket(
         self, manifest: Manifest, *, pod: str = "pod-x", seconds: float = 600, roots: tuple[str, ...] = ()
@@ -43,6 +57,18 @@ class Hub:
         expires = datetime.now(UTC) + timedelta(seconds=seconds)
         named = roots or tuple(disk.root for disk in manifest.disks)
         return self._signer.sign(Ticket(pod=pod, version="v", roots=named, expires=expires))
+
+
+class Counted:
+    """The limit on what a door sends, counting the bytes that it lets through."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self.sent = 0
+
+    def delay(self, size: int) -> float:
+        self.sent += size
+        return self._throttle.delay(size)
 
 
 @dataclass
@@ -54,11 +80,16 @@ class Pod:
     hub: Hub
     address: str = ""
     said: list[Progress] = field(default_factory=list)
+    identity: Identity | None = None
+    wire: Wire = field(default_factory=lambda: Wire("plain"))
+    throttles: Throttles = field(default_factory=Throttles)
+    receiving: Receiving = field(default_factory=Receiving)
 
     def __post_init__(self) -> None:
         for part in ("vms", "incoming", "datastores/main"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         self.backend = DirectoryBackend(self.folder)
+        self.door = Counted(self.throttles.send)
 
     def vm(self, name: str = "golden", *, data: bytes | None = None, os_disk: bytes = b"\1" * 300_000) -> Source:
         """A VM with an OS disk and perhaps a data disk."""
@@ -96,7 +127,9 @@ class Pod:
     def prepare(self, task: Import, cancel: Cancel | None = None) -> Prepared:
         return prepare(self.backend, task, 1 << 41, self.meter(), cancel or Cancel())
 
-    def copy_task(self, version: str, manifest: Manifest, *holders: "Pod", **more: object) -> Copy:
+    def copy_task(
+        self, version: str, manifest: Manifest, *holders: "Pod", peers: Sequence["Pod"] = (), **more: object
+    ) -> Copy:
         fields = {
             "copy": copy_id(version, self.name, 0),
             "saga": "",
@@ -104,13 +137,31 @@ class Pod:
             "tenant": "tenant",
             "attempt": 1,
             "ticket": self.hub.ticket(manifest, pod=self.name),
-            "holders": tuple(Holder(pod=pod.name, address=pod.address) for pod in holders),
+            "holders": tuple(Holder(pod=pod.name, address=pod.address) for pod in holders)
+            + tuple(Holder(pod=pod.name, address=pod.address, complete=False) for pod in peers if pod is not self),
             "datastore": None,
         } | more
-        return Copy(version=version, manifest=manifest, **fields)  # type: ignore[arg-type]
+        return Copy(version=version, manifest=self.hub.vouched(version, manifest), **fields)  # type: ignore[arg-type]
 
-    def copy(self, task: Copy, cancel: Cancel | None = None) -> Made:
-        return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _, __: None, 2)
+    def copy(
+        self,
+        task: Copy,
+        cancel: Cancel | None = None,
+        grant: LiveGrant | None = None,
+        *,
+        threads: int = 2,
+        readback: bool = False,
+    ) -> Made:
+        parts = Parts(
+            pod=self.name,
+            identity=self.identity,
+            wire=self.wire,
+            throttles=self.throttles,
+            receiving=self.receiving,
+            threads=threads,
+            readback=readback,
+        )
+        return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _, __: None, parts, grant)
 
     def disk(self, placed: Placed | None, lun: int = 0) -> Path:
         """The path of a disk in the library."""
@@ -129,8 +180,9 @@ class Pod:
 @contextmanager
 def served(pod: Pod) -> Iterator[Pod]:
     """The pod with its door open."""
-    door = Door(pod.backend, Tickets(pod.hub.public), "127.0.0.1", 0)
-    pod.address = f"http://127.0.0.1:{door.open()}"
+    shelf = Shelves(LibraryShelf(pod.backend), pod.receiving)
+    door = Door(shelf, Tickets(pod.hub.public), "127.0.0.1", 0, pod.identity, pod.door)
+    pod.address = f"{'https' if pod.identity else 'http'}://127.0.0.1:{door.open()}"
     try:
         yield pod
     finally:
@@ -138,9 +190,16 @@ def served(pod: Pod) -> Iterator[Pod]:
 
 
 def root_of(content: bytes) -> str:
-    """The root of a file by its definition: BLAKE3 over the BLAKE3 digests of its 64 KiB chunks."""
-    chunks = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
-    return blake3(b"".join(blake3(chunk).digest() for chunk in chunks)).hexdigest()
+    """The root of a file that is cut from offset 0, by its definition: BLAKE3 over size, grid and table of spans."""
+    table = b""
+    for number, at in enumerate(range(0, len(content), 64 * CHUNK)):
+        span = content[at : at + 64 * CHUNK]
+        chunks = [span[at : at + CHUNK] for at in range(0, len(span), CHUNK)]
+        bits = sum(1 << bit for bit, chunk in enumerate(chunks) if any(chunk))
+        digests = b"".join(blake3(chunk).digest() for chunk in chunks if any(chunk))
+        if bits:
+            table += struct.pack(">IQ", number, bits) + blake3(digests).digest()
+    return blake3(b"imprint index 2\0" + struct.pack(">QQQQ", len(content), 0, 0, 0) + table).hexdigest()
 
 
 def sha256_of(content: bytes) -> str:

@@ -49,6 +49,7 @@ def settings(url: str, pod: Pod, folder: Path, **more: Any) -> ConnectorSettings
         pod=pod.name,
         root=str(pod.folder),
         ticket_key_file=str(pod.hub.public),
+        manifest_key_file=str(pod.hub.manifest_key),
         **more,
     )
 
@@ -163,6 +164,7 @@ class Process:
             "IMPRINT_POD": pod.name,
             "IMPRINT_ROOT": str(pod.folder),
             "IMPRINT_TICKET_KEY_FILE": str(pod.hub.public),
+            "IMPRINT_MANIFEST_KEY_FILE": str(pod.hub.manifest_key),
             "IMPRINT_LOG_FORMAT": "json",
             "IMPRINT_HEALTH_PORT": str(self._port),
             "IMPRINT_CRASH_AT": label,
@@ -243,7 +245,7 @@ def test_a_missing_setting_is_named_and_nothing_starts() -> None:
 def test_an_idle_connector_loads_neither_faststream_nor_what_it_needs_only_at_work() -> None:
     code = (
         "import sys, json, connector.__main__;"
-        "print(json.dumps([m for m in ('faststream', 'pydantic', 'oslo_utils', 'cryptography', 'litestar')"
+        "print(json.dumps([m for m in ('faststream', 'pydantic', 'oslo_utils', 'cryptography', 'nacl', 'litestar')"
         " if m in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

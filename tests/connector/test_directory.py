@@ -254,6 +254,22 @@ def test_everything_is_synced_before_the_rename_and_the_folders_after_it(
     assert calls[at + 1 : at + 3] == ["items", "staging"]
 
 
+def test_an_item_with_an_index_of_another_form_or_length_is_not_intact(pod: Pod) -> None:
+    pod.prepare(pod.import_task(pod.file("disk", b"\1" * 70_000)))
+    (made,) = pod.backend.items()
+    root = made.item.manifest.disks[0].root
+    index = pod.disk(made).with_name(index_name(0))
+    good = index.read_bytes()
+    index.chmod(0o600)
+    for content in (good[:8] + b"\0\0\0\1" + good[12:], good[:-1], good + b"x", good[:20], b""):
+        index.write_bytes(content)
+        (placed,) = pod.backend.items()
+        assert not placed.intact
+        assert pod.backend.open(root) is None
+    index.write_bytes(good)
+    assert pod.backend.items()[0].intact
+
+
 def test_an_item_with_a_file_missing_or_cut_is_not_intact_and_not_reported(pod: Pod) -> None:
     version, _ = staged(pod)
     assert [item.version for item in look(pod.backend)[0].items] == [version]

@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,8 +13,8 @@ import structlog
 from pods import Hub, Pod
 
 from connector.admission import Tickets
-from connector.transfer import server
-from connector.transfer.index import index_size
+from connector.transfer import callers, server
+from connector.transfer.shelf import LibraryShelf
 from contracts.manifest import Manifest
 from runtime.tickets import Signer
 
@@ -59,7 +59,13 @@ def test_a_range_is_served_to_whoever_has_a_ticket_for_the_disk(pod: Pod, hub: H
 def test_the_index_is_served_whole(pod: Pod, hub: Hub, manifest: Manifest) -> None:
     status, body, _ = ask(pod, f"/v1/disks/{manifest.disks[0].root}/index", hub.ticket(manifest))
     assert status == 200
-    assert len(body) == index_size(len(CONTENT))
+    opened = LibraryShelf(pod.backend).open(manifest.disks[0].root)
+    assert opened is not None
+    try:
+        assert body == os.pread(opened.index, 1 << 20, 0)
+        assert len(body) > 5 * 32
+    finally:
+        opened.close()
 
 
 def test_several_requests_go_over_one_connection(pod: Pod, hub: Hub, manifest: Manifest) -> None:
@@ -167,7 +173,7 @@ def test_before_the_hubs_key_is_there_nobody_is_let_in_and_afterwards_they_are(
     manifest = pod.prepare(pod.import_task(pod.file("disk", CONTENT))).manifest
     (tmp_path / "late").mkdir()
     key = tmp_path / "late" / "hub.key"
-    door = server.Door(pod.backend, Tickets(key.with_name("hub.key.pub")), "127.0.0.1", 0)
+    door = server.Door(LibraryShelf(pod.backend), Tickets(key.with_name("hub.key.pub")), "127.0.0.1", 0)
     pod.address = f"http://127.0.0.1:{door.open()}"
     try:
         ticket = hub.ticket(manifest)
@@ -203,23 +209,20 @@ def test_a_connection_that_sends_no_request_is_closed(pods: Pods, hub: Hub, monk
 
 
 def test_connections_over_the_bound_are_cut(pods: Pods, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "CONNECTIONS", 2)
+    monkeypatch.setattr(callers, "CONNECTIONS", 2)
     pod = pods("pod-2")
     manifest = pod.prepare(pod.import_task(pod.file("disk", CONTENT))).manifest
     parts = urlsplit(pod.address)
-    first = socket.create_connection((parts.hostname, parts.port), timeout=10)
-    second = socket.create_connection((parts.hostname, parts.port), timeout=10)
-    third = socket.create_connection((parts.hostname, parts.port), timeout=10)
-    with first, second, third, suppress(ConnectionResetError):
-        assert third.recv(1) == b""
-    status = 0
-    while status != 206:  # as soon as the door has noticed that the others left
-        with suppress(ConnectionError):
-            status = ask(pod, data(manifest), hub.ticket(manifest), range="bytes=0-9")[0]
+    with ExitStack() as stack:
+        address = (parts.hostname, parts.port)
+        first, *_ = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(3)]
+        with suppress(ConnectionResetError):
+            assert first.recv(1) == b"", "the eldest that asked for nothing makes place"
+        assert ask(pod, data(manifest), hub.ticket(manifest), range="bytes=0-9")[0] == 206
 
 
 def test_the_port_that_is_taken_is_an_error_at_once(pod: Pod) -> None:
     taken = urlsplit(pod.address).port or 0
-    door = server.Door(pod.backend, Tickets(Path("none")), "127.0.0.1", taken)
+    door = server.Door(LibraryShelf(pod.backend), Tickets(Path("none")), "127.0.0.1", taken)
     with pytest.raises(OSError, match="in use"):
         door.open()

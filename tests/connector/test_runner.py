@@ -1,74 +1,18 @@
 """The runner: what is wanted is under way, what is not wanted stops, and every outcome is handed back once."""
 
-import asyncio
 import os
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import Desk, Held, copies_on, running
 from pods import Pod
 
 from connector import messages, tasks
-from connector.domain.tasks import Copy, Discard, Release, Task, Withdraw
-from connector.failures import Cancel
-from connector.settings import ConnectorSettings
-from connector.tasks import Runner
-from runtime.work import Local
+from connector.domain.tasks import Copy, Discard, Release, Withdraw
 
 Pods = Callable[..., Pod]
-
-
-class Desk:
-    """Task documents in memory; what is handed back closes the task, as the reactions do."""
-
-    def __init__(self, pod: Pod, **more: Any) -> None:
-        self.tasks: dict[str, Task] = {}
-        self.outcomes: asyncio.Queue[Local] = asyncio.Queue()
-        self.fail = 0
-        self.changes = 0
-        self.settings = ConnectorSettings(data="unused", pod="pod-1", root="unused", ticket_key_file="unused", **more)
-        self.runner = Runner(pod.backend, self.settings, self.wanted, self.submit, lambda _: None, self.changed)
-
-    async def wanted(self) -> dict[str, Task]:
-        return dict(self.tasks)
-
-    async def submit(self, body: Local, *, saga: str = "") -> None:
-        assert saga == "saga"
-        if self.fail:
-            self.fail -= 1
-            raise OSError("the store failed")
-        if not isinstance(body, messages.CopyArrived):
-            done = getattr(body, "done", None)
-            self.tasks.pop(getattr(body, "copy", None) or getattr(body, "version", None) or _id(done), None)
-        await self.outcomes.put(body)
-
-    def changed(self) -> None:
-        self.changes += 1
-
-    def want(self, *wanted: Task) -> None:
-        for task in wanted:
-            self.tasks[_id(task)] = task
-        self.runner.wake()
-
-    async def outcome(self) -> Local:
-        return await asyncio.wait_for(self.outcomes.get(), 10)
-
-
-def _id(task: Any) -> str:
-    return str(getattr(task, "copy", None) or task.version)
-
-
-@asynccontextmanager
-async def running(desk: Desk) -> AsyncIterator[Desk]:
-    work = asyncio.create_task(desk.runner.run())
-    try:
-        yield desk
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
 
 
 @pytest.fixture
@@ -142,43 +86,9 @@ async def test_a_copy_that_failed_keeps_what_it_has_unless_the_failure_is_for_go
         assert two.leftovers() == []
 
 
-class Held:
-    """Work that goes on until it is let go or cancelled; counts what runs at once."""
-
-    def __init__(self) -> None:
-        self.started: asyncio.Queue[str] = asyncio.Queue()
-        self.go = threading.Event()
-        self.cancelled: list[str] = []
-        self.now = self.most = 0
-        self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-
-    def __call__(self, backend: object, task: Any, meter: object, cancel: Cancel, *_: object) -> Any:
-        with self._lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        self._loop.call_soon_threadsafe(self.started.put_nowait, task.copy)
-        try:
-            while not self.go.wait(0.01):
-                if cancel.is_set():
-                    self.cancelled.append(task.copy)
-                    raise tasks.Cancelled
-            raise OSError(5, "Input/output error")
-        finally:
-            with self._lock:
-                self.now -= 1
-
-    async def next(self) -> str:
-        return await asyncio.wait_for(self.started.get(), 10)
-
-
 @pytest.fixture
 def copies(pod: Pod) -> list[Copy]:
-    made = []
-    for number in range(4):
-        source = pod.import_task(pod.file(f"disk-{number}", b"x" * (number + 1)))
-        made.append(pod.copy_task(source.version, pod.prepare(source).manifest, saga="saga"))
-    return made
+    return copies_on(pod)
 
 
 async def test_no_more_copies_run_at_once_than_the_setting_says(
@@ -188,7 +98,7 @@ async def test_no_more_copies_run_at_once_than_the_setting_says(
     monkeypatch.setattr(tasks, "make", held)
     async with running(Desk(pod, copies=2)) as desk:
         desk.want(*copies)
-        assert [await held.next(), await held.next()] == [copies[0].copy, copies[1].copy]
+        assert {await held.next(), await held.next()} == {copies[0].copy, copies[1].copy}
         held.go.set()
         for _ in copies:
             await desk.outcome()

@@ -1,6 +1,6 @@
 """What a connector decides on each word it hears, in whatever order the words come."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -9,12 +9,14 @@ import pytest
 
 from connector import messages
 from connector.domain.inventory import inventory, pages
-from connector.domain.tasks import Closed, Copy, Discard, Import, Release, Task, Withdraw
-from connector.handlers import CLOSED, INVENTORY, TASK, reactions
+from connector.domain.limits import PodLimits
+from connector.domain.tasks import Closed, Copy, Discard, Import, Release, Task, Withdraw, same_work
+from connector.handlers import CLOSED, INVENTORY, LIMITS, TASK, reactions
 from contracts.errors import Failure
 from contracts.events import Event, Speaker, from_pods, to_pods
 from contracts.events.from_pods import Datastore, FileDigest, LibraryItem, Vm, VmDisk
 from contracts.events.to_pods import Holder
+from contracts.limits import Limits
 from contracts.manifest import Disk, Manifest, Source
 from contracts.topology import HEARS, MAX_MESSAGE
 from runtime.work import Batch, Message, Work
@@ -75,10 +77,19 @@ def requested(attempt: int = 1, **more: Any) -> to_pods.SourceRequested:
     return to_pods.SourceRequested(attempt=attempt, **(fields | more))
 
 
-def copy_requested(attempt: int = 1) -> to_pods.CopyRequested:
-    return to_pods.CopyRequested(
-        pod=POD, copy=COPY, version=VERSION, image="i", tenant="t", attempt=attempt, manifest=MANIFEST,
-        holders=(Holder(pod="pod-2", address="http://h:1"),), ticket=f"ticket-{attempt}",
+def copy_requested(attempt: int = 1, **more: Any) -> to_pods.CopyRequested:
+    fields = {
+        "pod": POD, "copy": COPY, "version": VERSION, "image": "i", "tenant": "t", "manifest": MANIFEST,
+        "holders": (Holder(pod="pod-2", address="http://h:1"),), "ticket": f"ticket-{attempt}",
+    }  # fmt: skip
+    return to_pods.CopyRequested(attempt=attempt, **(fields | more))
+
+
+def extended(attempt: int = 1, *, hours: int = 2) -> to_pods.CopyExtended:
+    return to_pods.CopyExtended(
+        pod=POD, copy=COPY, version=VERSION, attempt=attempt, ticket="fresh",
+        ticket_expires=NOW + timedelta(hours=hours),
+        holders=(Holder(pod="pod-3", address="http://h:3", complete=False),),
     )  # fmt: skip
 
 
@@ -303,6 +314,95 @@ def vm(name: str, disks: int = 1) -> Vm:
 
 def item(number: int) -> LibraryItem:
     return LibraryItem(version=f"{number:032x}", datastore="main", digest="d" * 64, size=10**12)
+
+
+def test_a_ticket_is_renewed_for_the_attempt_under_way_and_only_by_one_that_lasts_longer(world: World) -> None:
+    world.hear(copy_requested(ticket_expires=NOW + timedelta(hours=1)))
+    begun = world.task(COPY)
+    assert isinstance(begun, Copy)
+    assert world.hear(extended()) == []
+    renewed = world.task(COPY)
+    assert isinstance(renewed, Copy)
+    assert (renewed.ticket, renewed.ticket_expires) == ("fresh", NOW + timedelta(hours=2))
+    assert [holder.pod for holder in renewed.holders] == ["pod-3"]
+    assert same_work(renewed, begun)
+    for late in (extended(hours=1), extended(2, hours=9), extended(0, hours=9), extended()):
+        world.hear(late)
+        assert world.task(COPY) is renewed
+
+
+def test_a_request_repeated_for_the_attempt_under_way_brings_its_ticket(world: World) -> None:
+    world.hear(copy_requested(ticket_expires=NOW + timedelta(hours=1)))
+    world.hear(copy_requested(ticket="second", ticket_expires=NOW + timedelta(hours=2)))
+    task = world.task(COPY)
+    assert isinstance(task, Copy)
+    assert (task.ticket, task.ticket_expires) == ("second", NOW + timedelta(hours=2))
+    world.hear(copy_requested(ticket="first", ticket_expires=NOW + timedelta(hours=1)))
+    assert world.task(COPY) is task
+
+
+def test_no_extension_begins_a_copy_or_touches_another_task(world: World) -> None:
+    assert world.hear(extended()) == []
+    assert world.task(COPY) is None
+    world.hear(copy_requested())
+    world.hear(withdrawn())
+    gone = world.task(COPY)
+    world.hear(extended())
+    assert world.task(COPY) is gone
+
+
+def test_more_time_is_asked_for_a_copy_that_is_still_wanted(world: World) -> None:
+    asking = messages.CopyContinued(copy=COPY, version=VERSION, attempt=1)
+    assert world.hear(asking) == []
+    world.hear(copy_requested())
+    assert world.hear(asking) == [from_pods.CopyContinued(copy=COPY, version=VERSION, attempt=1)]
+    world.hear(copy_requested(2))
+    assert world.hear(asking) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"ticket": "other", "ticket_expires": NOW, "holders": ()}, True),
+        ({"attempt": 2}, False),
+        ({"tenant": "u"}, False),
+        ({"datastore": "fast"}, False),
+    ],
+)
+def test_only_ticket_and_holders_may_change_under_a_copy_that_runs(
+    world: World, other: dict[str, Any], same: bool
+) -> None:
+    world.hear(copy_requested())
+    task = world.task(COPY)
+    assert isinstance(task, Copy)
+    assert same_work(msgspec.structs.replace(task, **other), task) is same
+    assert not same_work(None, task)
+    assert not same_work(Withdraw(version=VERSION, saga="saga", copy=COPY, attempt=1), task)
+
+
+def test_a_corrupt_item_is_told_for_each_copy_that_it_stands_for(world: World) -> None:
+    found = messages.Corrupted(
+        version=VERSION, copies=(COPY, f"{VERSION}_pod-1_1"), digest=MANIFEST.digest, chunks=3, failure=FAILURE
+    )
+    said = world.hear(found)
+    assert said == [
+        from_pods.CopyCorrupted(copy=copy, version=VERSION, digest=MANIFEST.digest, chunks=3, failure=FAILURE)
+        for copy in found.copies
+    ]
+    assert world.hear(msgspec.structs.replace(found, copies=())) == []
+
+
+def test_the_latest_limits_are_kept_and_a_late_word_is_void(world: World) -> None:
+    def told() -> PodLimits | None:
+        return world.documents.get((LIMITS.name, "here"))
+
+    assert world.hear(to_pods.LimitsChanged(pod=POD, revision=2, limits=Limits(copies=2))) == []
+    assert told() == PodLimits(revision=2, limits=Limits(copies=2))
+    for late in (1, 2):
+        world.hear(to_pods.LimitsChanged(pod=POD, revision=late, limits=Limits(copies=9)))
+    assert told() == PodLimits(revision=2, limits=Limits(copies=2))
+    world.hear(to_pods.LimitsChanged(pod=POD, revision=3, limits=Limits()))
+    assert told() == PodLimits(revision=3)
 
 
 def test_the_root_is_of_what_is_there_and_not_of_its_order() -> None:

@@ -17,7 +17,8 @@ from connector import copying, importing
 from connector.domain.tasks import Discard, Release, Withdraw
 from connector.failures import Cancel, Cancelled, Refused, failure_of
 from connector.removing import discard, release, withdraw
-from contracts.errors import FAILURES
+from connector.transfer.grid import Grid
+from contracts.errors import CODES, FAILURES
 from contracts.manifest import Source
 from runtime.ids import new_id
 
@@ -157,9 +158,9 @@ def test_a_disk_that_was_copied_before_the_kill_is_not_copied_again_unless_its_s
     built: list[int] = []
     build = importing.build
 
-    def counted(source: int, size: int, *more):  # type: ignore[no-untyped-def]
-        built.append(size)
-        return build(source, size, *more)
+    def counted(source: int, grid: Grid, *more):  # type: ignore[no-untyped-def]
+        built.append(grid.size)
+        return build(source, grid, *more)
 
     monkeypatch.setattr(importing, "build", counted)
     prepared = pod.prepare(task)
@@ -338,7 +339,7 @@ def test_a_source_is_kept_when_the_library_lost_the_version(pod: Pod) -> None:
     ("error", "code", "retry"),
     [
         (OSError(errno.ENOSPC, "No space"), "no_space", True),
-        (OSError(errno.EDQUOT, "Quota"), "no_space", True),
+        (OSError(errno.EDQUOT, "Quota"), "quota_exceeded", True),
         (OSError(errno.EIO, "Input/output error"), "io_error", True),
         (OSError(errno.EROFS, "Read-only"), "io_error", True),
         (PermissionError(errno.EACCES, "Denied"), "file_unreadable", False),
@@ -365,7 +366,7 @@ def test_a_code_that_is_raised_anywhere_is_in_the_table() -> None:
         for code in re.findall(r"""(?:refused\(\s*|code=|HolderFailed\(\s*)"([a-z_]+)\"""", path.read_text())
     }
     assert len(found) > 15
-    assert found <= set(FAILURES)
+    assert found <= FAILURES.keys() | CODES.keys()
 
 
 @pytest.fixture
@@ -389,6 +390,9 @@ def test_a_datastore_that_is_full_refuses_and_one_that_fills_up_meanwhile_fails(
     with pytest.raises(Refused, match="no_space"):
         small.prepare(task)
     monkeypatch.setattr("connector.backends.staging.DirectoryStaging.free", lambda _: 1 << 40)
+    with pytest.raises(Refused, match="no_space"):  # when its space is reserved
+        small.prepare(task)
+    monkeypatch.setattr("connector.transfer.space.reserve", lambda *_: False)
     with pytest.raises(OSError, match="No space") as full:
         small.prepare(task)
     assert failure_of(full.value, "import").code == "no_space"

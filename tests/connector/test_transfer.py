@@ -1,16 +1,20 @@
 """Copies between real pods on the loopback: what arrives, what travels, and what happens when a holder fails."""
 
+import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from disk_images import dynamic_vhd, mbr
 from misbehaving import Behaviour, misbehaving
 from pods import Hub, Pod, allocated, root_of, sha256_of, sparse
 
-from connector.failures import Cancel, Cancelled, Refused
-from connector.transfer.index import HEADER
+from connector.failures import Cancel, Cancelled, Refused, refused
+from connector.transfer.index import ENTRY, HEADER
+from connector.transfer.seeds import Seed, Seeds
+from connector.transfer.writer import DiskWriter
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK
 
@@ -124,6 +128,27 @@ def test_a_rotten_chunk_of_a_seed_is_fetched_instead(pods: Pods) -> None:
     assert made.network < CHUNK + 10_000
 
 
+def test_what_a_disk_cannot_read_of_a_seed_is_fetched_instead(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    content = os.urandom(12 * MIB)
+    version, manifest = published(one, content, "old")
+    two.copy(two.copy_task(version, manifest, one))
+    read, left = Seeds.read, [1]
+
+    def failing(self: Seeds, place: tuple[Seed, int], view: memoryview) -> int:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self, place, view)
+
+    monkeypatch.setattr(Seeds, "read", failing)
+    version, manifest = published(one, content + b"more", "new")
+    made = two.copy(two.copy_task(version, manifest, one))
+    assert two.disk(made.placed).read_bytes() == content + b"more"
+    assert made.reused == 8 * MIB
+    assert two.backend.doubted()
+
+
 def test_an_interrupted_copy_goes_on_with_what_was_verified(pods: Pods) -> None:
     one, two = pods("pod-1"), pods("pod-2")
     content = os.urandom(12 * MIB)
@@ -167,6 +192,63 @@ def test_a_link_where_the_copy_is_to_be_written_is_not_followed(pods: Pods, tmp_
     with pytest.raises(OSError, match="symbolic"):
         two.copy(two.copy_task(version, manifest, one))
     assert victim.read_bytes() == b"precious"
+
+
+def test_a_dynamic_vhd_is_copied_on_its_own_grid_and_takes_chunks_from_a_raw_file(pods: Pods) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    vhd = dynamic_vhd(size=8 * MIB, blocks=3)
+    raw = b"".join(bytes([number + 1]) * 2 * MIB for number in range(3))
+    version, manifest = published(one, mbr(raw), "raw")
+    two.copy(two.copy_task(version, manifest, one))
+    version, manifest = published(one, vhd, "vhd")
+    assert manifest.disks[0].format == "vhd"
+    assert manifest.disks[0].grid != "file"
+    made = two.copy(two.copy_task(version, manifest, one))
+    assert two.disk(made.placed).read_bytes() == vhd
+    assert made.network < 10 * CHUNK
+
+
+def test_a_copy_of_a_file_without_holes_has_none(pods: Pods) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    content = bytes(4 * MIB) + os.urandom(MIB)
+    version, manifest = published(one, content)
+    assert manifest.disks[0].preallocated
+    made = two.copy(two.copy_task(version, manifest, one))
+    assert made.network < 1.1 * MIB
+    assert allocated(two.disk(made.placed)) >= len(content)
+    assert two.disk(made.placed).read_bytes() == content
+
+
+def test_space_for_all_disks_is_taken_before_the_first_byte(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    task = one.import_task(one.vm(data=os.urandom(MIB), os_disk=os.urandom(2 * MIB)))
+    manifest = one.prepare(task).manifest
+    reserve, left = DiskWriter.reserve, [1]
+
+    def reserving(self: DiskWriter, ranges: Iterable[tuple[int, int]]) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise refused("quota_exceeded", "space", retry=True)
+        reserve(self, ranges)
+
+    monkeypatch.setattr(DiskWriter, "reserve", reserving)
+    sent = one.door.sent
+    with pytest.raises(Refused, match="quota_exceeded"):
+        two.copy(two.copy_task(task.version, manifest, one))
+    assert one.door.sent - sent < 10_000  # the indexes
+    assert two.backend.find(task.version) is None
+
+
+def test_the_next_index_is_fetched_only_where_it_differs(pods: Pods) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    old = os.urandom(32 * MIB)
+    version, manifest = published(one, old, "old")
+    two.copy(two.copy_task(version, manifest, one))
+    new = old[: 9 * MIB] + os.urandom(CHUNK) + old[9 * MIB + CHUNK :]
+    version, manifest = published(one, new, "new")
+    made = two.copy(two.copy_task(version, manifest, one))
+    table = HEADER + 8 * ENTRY
+    assert made.network == CHUNK + table + 64 * 32  # the chunk, the table, and the digests of the one span
 
 
 LIES = {

@@ -8,14 +8,14 @@ declared format that is not the content's. Any exception on the way is a refusal
 import logging
 import os
 import stat
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, Literal, cast
 
 import msgspec
 import structlog
 
 from connector.failures import Refused, refused
 from connector.formats import magic, qcow2, vhd
-from contracts.manifest import Format
+from contracts.manifest import Blocks, Format
 
 STEP: Final = "inspect"
 MAX_VIRTUAL_SIZE: Final = 2 * 1024**4
@@ -28,10 +28,15 @@ log = structlog.get_logger()
 
 
 class Recognised(msgspec.Struct, frozen=True):
-    """A disk file that passed. ``virtual_size`` in bytes is the disk's as a guest sees it."""
+    """A disk file that passed. ``virtual_size`` in bytes is the disk's as a guest sees it.
+
+    ``grid`` is how it is cut into chunks (`contracts.manifest.Disk`); ``warnings`` are for whoever imports it.
+    """
 
     format: Format
     virtual_size: int
+    grid: Literal["file"] | Blocks = "file"
+    warnings: tuple[str, ...] = ()
 
 
 def inspect(fd: int, declared: str | None, max_virtual_size: int = MAX_VIRTUAL_SIZE) -> Recognised:
@@ -63,22 +68,25 @@ def _inspect(fd: int, declared: str | None, limit: int) -> Recognised:
     head = os.pread(fd, magic.HEAD, 0)
     tail = os.pread(fd, magic.TAIL, max(0, length - magic.TAIL))
     found = _importable_format(magic.recognise(head, tail), declared)
+    grid: Literal["file"] | Blocks = "file"
+    warnings: tuple[str, ...] = ()
     if found == "qcow2":
         header = qcow2.header(head)  # before the inspectors, which take a cut-off header for raw
         _hold_against(declared, found)
         virtual_size = header.size
         _bounded(virtual_size, limit)
-        qcow2.check(header, fd, length)
+        warnings = qcow2.check(header, fd, length)
     elif found == "vhd":
         _hold_against(declared, found)
-        virtual_size = vhd.check(head, tail, fd, length)
+        layout = vhd.check(head, tail, fd, length)
+        virtual_size, grid, warnings = layout.virtual_size, layout.grid, layout.warnings
     else:
         virtual_size = length
     if not (found == "vhd" and not head.startswith(b"conectix")):  # the inspectors do not know fixed VHD
         _ask_inspectors(fd, found)
     _hold_against(declared, found)
     _bounded(virtual_size, limit)
-    return Recognised(found, virtual_size)
+    return Recognised(found, virtual_size, grid, warnings)
 
 
 def _importable_format(name: str | None, declared: str | None) -> Format:

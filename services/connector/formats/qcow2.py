@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.failures import refused
+from contracts.manifest import CHUNK
 
 STEP: Final = "inspect"
 OFFSET: Final = 0x00FF_FFFF_FFFF_FE00
@@ -55,8 +56,10 @@ def header(head: bytes) -> Header:
     )  # fmt: skip
 
 
-def check(found: Header, fd: int, length: int) -> None:
+def check(found: Header, fd: int, length: int) -> tuple[str, ...]:
     """Refuse a file that is not complete in itself. Reads the L1 table and the L2 tables, no data.
+
+    The warnings name what makes a later version share little with this one (data-plane.md 3).
 
     Raises:
         Refused: ``backing_file``, ``external_data_file``, ``format_unsafe``, ``file_truncated``.
@@ -87,14 +90,27 @@ def check(found: Header, fd: int, length: int) -> None:
     _inside("L1 table", found.l1_offset, found.l1_size * 8, length)
     if found.snapshots:
         _inside("snapshot table", found.snapshots_offset, 1, length)
-    _tables(found, fd, length)
+    warnings = []
+    if _tables(found, fd, length):
+        warnings.append(
+            "The qcow2 is compressed, so a later version will share little with it and its copies will move nearly all "
+            "of it; rewrite it with `qemu-img convert -O qcow2` (without -c): what travels is compressed anyway"
+        )
+    if found.cluster != CHUNK:
+        warnings.append(
+            f"The qcow2 has clusters of {found.cluster // 1024 or 0.5} KiB, so a later version will share little with "
+            "it once it is rewritten; clusters of 64 KiB (`-o cluster_size=64k`) are cut as the chunks are"
+        )
+    return tuple(warnings)
 
 
-def _tables(found: Header, fd: int, length: int) -> None:
+def _tables(found: Header, fd: int, length: int) -> bool:
     """Every L2 table is inside the file, and every data cluster begins inside it (the last one may be short).
 
-    Each table is read once however many L1 entries name it, so the work is bounded by the file's own length.
+    Each table is read once however many L1 entries name it, so the work is bounded by the file's own length. True when
+    a cluster is compressed.
     """
+    compressed = False
     read = bytearray(length // found.cluster // 8 + 1)
     packed_bits = 62 - (found.cluster_bits - 8)
     for first in range(0, found.l1_size, SLICE):
@@ -108,19 +124,22 @@ def _tables(found: Header, fd: int, length: int) -> None:
                 raise refused("format_unsafe", STEP, f"A qcow2 L2 table at {offset} is not on a cluster")
             if not read[number // 8] >> number % 8 & 1:
                 read[number // 8] |= 1 << number % 8
-                _clusters(_entries(fd, offset, found.cluster // 8), packed_bits, length)
+                compressed |= _clusters(_entries(fd, offset, found.cluster // 8), packed_bits, length)
+    return compressed
 
 
-def _clusters(entries: tuple[int, ...], packed_bits: int, length: int) -> None:
+def _clusters(entries: tuple[int, ...], packed_bits: int, length: int) -> bool:
+    """Hold the clusters of an L2 table against the file's length; True when one is compressed."""
     last = max((entry & OFFSET for entry in entries if not entry & COMPRESSED), default=0)
     mask = (1 << packed_bits) - 1
-    packed = max((entry & mask for entry in entries if entry & COMPRESSED), default=0)
-    if max(last, packed) >= length:
+    packed = max((entry & mask for entry in entries if entry & COMPRESSED), default=None)
+    if max(last, packed or 0) >= length:
         raise refused(
             "file_truncated",
             STEP,
-            f"A cluster of the qcow2 is at {max(last, packed)} and the file ends at {length}",
+            f"A cluster of the qcow2 is at {max(last, packed or 0)} and the file ends at {length}",
         )
+    return packed is not None
 
 
 def _entries(fd: int, offset: int, count: int) -> tuple[int, ...]:

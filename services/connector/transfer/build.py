@@ -1,30 +1,31 @@
 """Reading a source once: its copy, its chunk index and its SHA-256 come out of the same pass.
 
-SHA-256 is the slowest part by far, so it runs in a thread of its own over batches of 4 MiB while this one reads, makes
-the chunk digests and writes. Holes are hashed from memory and stay holes.
+SHA-256 is the slowest part by far, so it has a thread of its own, as has writing; this one reads and makes the chunk
+digests. Each batch is dealt with by all three before its buffer is used again. Holes are hashed from memory and stay
+holes; in the index they cost nothing.
 """
 
 import hashlib
 import os
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from connector.failures import Cancel, refused
-from connector.transfer.chunks import BATCH, ZEROS, buffer, count, digest, zero
-from connector.transfer.index import IndexWriter
+from connector.transfer.chunks import ZEROS, buffer, digests, placed
+from connector.transfer.grid import SPAN, Grid
+from connector.transfer.indexing import IndexWriter
 from connector.transfer.sparse import extents
 from connector.transfer.writer import DiskWriter
-from contracts.manifest import CHUNK
 
 STEP: Final = "read"
-RING: Final = 3
-"""Buffers: one is read into while SHA-256 still works on the others."""
-HOLE_STEP: Final = 64 * CHUNK * 64
-"""Bytes of a hole that are hashed between two looks at the cancel flag."""
+RING: Final = 4
+"""Buffers: one is read into while SHA-256 and the disk still work on the others."""
+HOLE_STEP: Final = 64 * SPAN
+"""Chunks of a hole that are hashed between two looks at the cancel flag."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Built:
 
 def build(
     source: int,
-    size: int,
+    grid: Grid,
     index: int,
     target: DiskWriter | None,
     advance: Callable[[int], None],
     cancel: Cancel,
 ) -> Built:
-    """Index the file behind ``source``, and write its chunks to ``target`` when there is one.
+    """Index the file behind ``source``, cut by ``grid``, and write its chunks to ``target`` when there is one.
 
     ``advance`` is told the bytes dealt with. Neither file descriptor is closed; the index is durable on return.
 
@@ -53,100 +54,102 @@ def build(
         OSError: reading or writing failed.
     """
     before = os.fstat(source)
-    if before.st_size != size:
+    if before.st_size != grid.size:
         raise _changed()
-    pass_ = _Pass(source, size, IndexWriter(index, size), target)
-    try:
-        for begin, end, has_data in extents(source, size):
-            at = begin
-            while at < end:
-                cancel.check()
-                some = min(end - at, BATCH if has_data else HOLE_STEP)
-                if has_data:
-                    pass_.data(at, some)
-                else:
-                    pass_.hole(some)
-                at += some
-                advance(some)
+    with ExitStack() as stack:
+        pass_ = stack.enter_context(_Pass(source, IndexWriter(index, grid), target))
+        for first, end, has_data in _batches(source, grid):
+            cancel.check()
+            cuts = grid.cuts(first, end) if has_data else [grid.begin(first), grid.begin(end)]
+            if has_data:
+                pass_.data(cuts)
+            else:
+                pass_.hole(cuts[-1] - cuts[0], end - first)
+            advance(cuts[-1] - cuts[0])
         built = pass_.finish()
-    finally:
-        pass_.close()
     after = os.fstat(source)
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise _changed()
     return built
 
 
-class _Pass:
-    def __init__(self, source: int, size: int, index: IndexWriter, target: DiskWriter | None) -> None:
+def _batches(source: int, grid: Grid) -> Iterator[tuple[int, int, bool]]:
+    """The file as ``(first chunk, end, has_data)``: data span by span, holes in longer steps."""
+    for begin, end, has_data in extents(source, grid):
+        chunk, last = grid.chunk_at(begin), grid.chunk_at(end)
+        step = SPAN if has_data else HOLE_STEP
+        while chunk < last:
+            until = min(chunk - chunk % step + step, last)
+            yield chunk, until, has_data
+            chunk = until
+
+
+class _Pass(ExitStack):
+    """The threads and buffers of one pass; leaving it waits for what they still do."""
+
+    def __init__(self, source: int, index: IndexWriter, target: DiskWriter | None) -> None:
+        super().__init__()
         self._source = source
-        self._size = size
         self._index = index
         self._target = target
         self._sha = hashlib.sha256()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="sha256")
-        self._memory = ExitStack()
-        room = min(BATCH, max(CHUNK, count(size) * CHUNK))
-        self._buffers = [self._memory.enter_context(buffer(room)) for _ in range(RING)]
-        self._busy: deque[Future[Any]] = deque()
+        self._views = [self.enter_context(buffer()) for _ in range(RING)]
+        self._busy: list[list[Future[Any]]] = [[] for _ in range(RING)]
         self._turn = 0
+        self._hashing, self._writing = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("sha256", "write"))
+        for pool in (self._hashing, self._writing):
+            self.callback(pool.shutdown, wait=True, cancel_futures=True)
 
-    def data(self, at: int, some: int) -> None:
-        self._wait(RING - 1)
-        view = self._buffers[self._turn % RING][:some]
-        self._turn += 1
+    def data(self, cuts: list[int]) -> None:
+        """The chunks between ``cuts``, no more than a span of them."""
+        busy, room = self._next()
+        view = placed(room, cuts[0])[: cuts[-1] - cuts[0]]
         read = 0
-        while read < some:
-            got = os.preadv(self._source, [view[read:]], at + read)
+        while read < len(view):
+            got = os.preadv(self._source, [view[read:]], cuts[0] + read)
             if got == 0:
                 raise _changed()
             read += got
-        self._busy.append(self._pool.submit(self._sha.update, view))
-        digests = [digest(view[offset : offset + CHUNK]) for offset in range(0, some, CHUNK)]
-        self._index.add(b"".join(digests))
+        busy.append(self._hashing.submit(self._sha.update, view))
+        found = digests(view, cuts)
         if self._target is not None:
-            self._write(self._target, view, digests, at)
+            busy.append(self._writing.submit(_write, self._target, view, cuts, found))
+        self._index.add(found)
 
-    def hole(self, some: int) -> None:
-        self._wait(RING - 1)
-        self._busy.append(self._pool.submit(self._zeros, some))
-        self._index.add_holes(some // CHUNK)
-        if rest := some % CHUNK:
-            self._index.add(zero(rest))
+    def hole(self, size: int, chunks: int) -> None:
+        busy, _ = self._next()
+        busy.append(self._hashing.submit(self._zeros, size))
+        self._index.skip(chunks)
 
     def finish(self) -> Built:
-        self._wait(0)
+        for _ in range(RING):
+            self._next()
         return Built(self._index.finish(), self._sha.hexdigest())
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._busy.clear()
-        self._memory.close()
+    def _next(self) -> tuple[list[Future[Any]], memoryview]:
+        """The buffer that was used longest ago, when all is done with it, and where to note what is done next."""
+        turn = self._turn = (self._turn + 1) % RING
+        for future in self._busy[turn]:
+            future.result()
+        self._busy[turn].clear()
+        return self._busy[turn], self._views[turn]
 
-    def _wait(self, most: int) -> None:
-        while len(self._busy) > most:
-            self._busy.popleft().result()
-
-    def _zeros(self, some: int) -> None:
+    def _zeros(self, size: int) -> None:
         view = memoryview(ZEROS)
-        for at in range(0, some, len(ZEROS)):
-            self._sha.update(view[: min(len(ZEROS), some - at)])
+        for at in range(0, size, len(ZEROS)):
+            self._sha.update(view[: min(len(ZEROS), size - at)])
 
-    @staticmethod
-    def _write(target: DiskWriter, view: memoryview, digests: list[bytes], at: int) -> None:
-        """Write the runs of chunks that are not all zero."""
-        begin = 0
-        for number, found in enumerate([*digests, None]):
-            offset = number * CHUNK
-            if found is None or found == zero(min(CHUNK, len(view) - offset)):
-                if begin < min(offset, len(view)):
-                    target.write(view[begin:offset], at + begin)
-                begin = offset + CHUNK
+
+def _write(target: DiskWriter, view: memoryview, cuts: list[int], found: list[bytes | None]) -> None:
+    """Write the runs of chunks that are not zero, and leave the others."""
+    for zero, run in groupby(range(len(found)), lambda number: found[number] is None):
+        numbers = list(run)
+        begin, end = cuts[numbers[0]], cuts[numbers[-1] + 1]
+        if zero:
+            target.leave(begin, end - begin)
+        else:
+            target.write(view[begin - cuts[0] : end - cuts[0]], begin)
 
 
 def _changed() -> Exception:
-    return refused(
-        "file_changed",
-        STEP,
-        retry=True,
-    )
+    return refused("file_changed", STEP, retry=True)

@@ -1,179 +1,257 @@
 """One thread's connection to the holders: an index or a range of a disk, received into memory that is used again.
 
 Nothing received is believed here but its length, and a wrong one is refused before its body is read. Redirects are not
-followed and proxies are not asked: a ticket goes to the holder that the hub named, and to nobody else.
+followed and proxies are not asked: a ticket goes to the holder that the hub named, and with an identity only to
+whoever proves by a certificate to be that pod.
 """
 
-import http.client
-import os
-import select
-import socket
+import ssl
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from connector.failures import Cancel
-from connector.transfer.holders import HolderFailed
-from connector.transfer.index import index_size
+import zstandard
+
+from connector.failures import Cancel, Refused
+from connector.transfer.answer import Answer, AnswerInvalidError, read_answer
+from connector.transfer.body import Body, Throttle, Unpacked
+from connector.transfer.grid import grid_of
+from connector.transfer.holders import NOT_YET, HolderFailed
+from connector.transfer.identity import Identity
+from connector.transfer.stream import Stream
+from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
 from contracts.manifest import Disk
+from contracts.names import door_host
 
-CONNECT: Final = 5.0
-SILENCE: Final = 15.0
-"""Seconds without a byte after which a holder counts as gone."""
 PIECE: Final = 1024 * 1024
+_PASSING: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class Connection:
     """A connection that follows the holder it is asked to use. `interrupt` may come from any thread."""
 
-    def __init__(self, ticket: str, stop: Cancel) -> None:
-        self._headers = {"Authorization": f"Bearer {ticket}"}
+    def __init__(
+        self, ticket: Callable[[], str], stop: Cancel, identity: Identity | None = None, wire: Wire | None = None
+    ) -> None:
+        self._ticket = ticket
         self._stop = stop
+        self._identity = identity
+        self._wire = wire or Wire("plain")
         self._holder: Holder | None = None
-        self._connection: http.client.HTTPConnection | None = None
+        self._stream: Stream | None = None
+        self.received = 0
+        """Bytes of the body that came over the wire in the last call: of zstd, what was really sent."""
 
-    def index(self, holder: Holder, disk: Disk, target: int) -> int:
-        """Write the index of ``disk`` to the file ``target``; its bytes. Raises HolderFailed, Cancelled."""
-        wanted = index_size(disk.size)
-        response = self._get(holder, f"/v1/disks/{disk.root}/index", {}, HTTPStatus.OK, wanted)
-        at = 0
-        view = memoryview(bytearray(min(PIECE, wanted)))
-        while at < wanted:
-            got = self._read(response, view[: min(len(view), wanted - at)])
-            os.pwrite(target, view[:got], at)
-            at += got
-        self._finish(response)
-        return at
+    def index(self, holder: Holder, disk: Disk, offset: int, view: memoryview) -> tuple[int, HolderFailed | None]:
+        """Fill ``view`` with the index of ``disk`` from ``offset`` on; as `range`."""
+        return self._fill(holder, disk, "index", offset, view, None)
 
-    def range(self, holder: Holder, disk: Disk, offset: int, view: memoryview) -> tuple[int, HolderFailed | None]:
-        """Fill ``view`` from ``offset`` on: how many bytes came, and what ended it early. Raises Cancelled."""
-        at = 0
+    def range(
+        self, holder: Holder, disk: Disk, offset: int, view: memoryview, throttle: Throttle | None = None
+    ) -> tuple[int, HolderFailed | None]:
+        """Fill ``view`` from ``offset`` on: how many bytes came, and what ended it early. Raises Cancelled.
+
+        ``throttle`` bounds what is received. The bytes in ``view`` are plain, whatever travelled.
+        """
+        return self._fill(holder, disk, "data", offset, view, throttle)
+
+    def holding(self, holder: Holder, disk: Disk) -> bytes | None:
+        """What the holder has of ``disk``: a bit for each span, least significant first; None: everything.
+
+        Raises HolderFailed, Cancelled.
+        """
+        self.received = 0
+        answer = self._ask(holder, f"/v1/disks/{disk.root}/holding", {}, HTTPStatus.OK)
+        if answer.header("imprint-complete") == "1":
+            if answer.length:
+                raise self._broken("source_refused", "it answered with another length")
+            self._settle(answer)
+            return None
         try:
-            headers = {"Range": f"bytes={offset}-{offset + len(view) - 1}"}
-            path = f"/v1/disks/{disk.root}/data"
-            response = self._get(holder, path, headers, HTTPStatus.PARTIAL_CONTENT, len(view))
-            if response.getheader("Content-Range") != f"bytes {offset}-{offset + len(view) - 1}/{disk.size}":
-                raise self._broken("source_refused", "it answered with another range")
-            while at < len(view):
-                at += self._read(response, view[at : at + PIECE])
-            self._finish(response)
-        except HolderFailed as error:
-            return at, error
-        return at, None
+            size = -(-grid_of(disk).spans // 8)
+        except Refused as error:
+            raise self._broken("source_refused", error.failure.text) from None
+        if answer.length != size:
+            raise self._broken("source_refused", "it answered with another length")
+        found = memoryview(bytearray(size))
+        body = Body(answer, self._read, None, self._stop)
+        while body.left:
+            body.into(found[size - body.left :])
+        self.received = size
+        self._settle(answer)
+        return bytes(found)
 
     def interrupt(self) -> None:
         """Make a blocked call return at once, with an error."""
-        connection = self._connection
-        if connection is not None and connection.sock is not None:
-            with suppress(OSError):  # it may be closed by now
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        stream = self._stream
+        if stream is not None:
+            stream.interrupt()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._holder = None
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = self._holder = None
 
-    def _get(
-        self, holder: Holder, path: str, headers: dict[str, str], status: int, length: int
-    ) -> http.client.HTTPResponse:
+    def _fill(
+        self, holder: Holder, disk: Disk, part: str, offset: int, view: memoryview, throttle: Throttle | None
+    ) -> tuple[int, HolderFailed | None]:
+        self.received = at = 0
+        last = offset + len(view) - 1
+        headers = {"Range": f"bytes={offset}-{last}"}
+        asked = part == "data" and self._wire.asks(holder.pod)
+        if asked:
+            headers["Imprint-Wire"] = "zstd"
+        total = str(disk.size) if part == "data" else None
+        body = None
+        try:
+            begun = time.monotonic()
+            answer = self._ask(holder, f"/v1/disks/{disk.root}/{part}", headers, HTTPStatus.PARTIAL_CONTENT)
+            if not _is_range(answer.header("content-range"), f"bytes {offset}-{last}/", total):
+                raise self._broken("source_refused", "it answered with another range")
+            zstd = self._is_zstd(answer, asked=asked)
+            if answer.length > len(view) or (not zstd and answer.length != len(view)):
+                raise self._broken("source_refused", "it answered with another length")
+            body = Body(answer, self._read, throttle, self._stop)
+            fill = Unpacked(body).into if zstd else body.into
+            while at < len(view):
+                got = fill(view[at : at + PIECE])
+                if not got:
+                    raise self._broken("source_refused", "its answer unpacks to less than the range")
+                at += got
+            if zstd and (fill(memoryview(bytearray(1))) or body.left):
+                raise self._broken("source_refused", "its answer unpacks to more than the range")
+            self._wire.measured(holder.pod, asked=asked, zstd=zstd, payload=at, seconds=time.monotonic() - begun)
+            self._settle(answer)
+        except HolderFailed as error:
+            if body is not None:  # in the midst of it
+                self.close()
+            return at, error
+        except zstandard.ZstdError:
+            return at, self._broken("source_refused", "its answer is no zstd")
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self.received = body.received if body is not None else 0
+        return at, None
+
+    def _settle(self, answer: Answer) -> None:
+        """The answer was read to its end."""
+        if not answer.keep:
+            self.close()
+
+    def _is_zstd(self, answer: Answer, *, asked: bool) -> bool:
+        wire = answer.header("imprint-wire")
+        if wire not in ("", "zstd") or (wire and not asked):
+            raise self._broken("source_refused", "it answered in a form that was not asked for")
+        return bool(wire)
+
+    def _ask(self, holder: Holder, path: str, headers: dict[str, str], status: int) -> Answer:
+        """The head of a good answer; its body is to be read. Raises HolderFailed, Cancelled."""
+        lines = {"Host": door_host(holder.pod), "Authorization": f"Bearer {self._ticket()}"} | headers
+        request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {text}\r\n" for name, text in lines.items()) + "\r\n"
         for fresh in (False, True):
-            if self._holder != holder or fresh:
+            again = not fresh and self._reusable(holder)
+            if not again:
                 self._connect(holder)
-            assert self._connection is not None  # noqa: S101 - for the type checker: _connect sets it
+            assert self._stream is not None  # noqa: S101 - for the type checker: _connect sets it
             try:
-                self._connection.request("GET", path, headers=self._headers | headers)
-                response = self._connection.getresponse()
+                self._stream.send(request.encode())
+                answer = read_answer(self._stream, self._stop)
                 break
-            except (http.client.HTTPException, OSError) as error:
+            except AnswerInvalidError as error:
+                raise self._broken("source_unreachable", f"no connection: {error}", passing=True) from None
+            except OSError as error:
                 self.close()
                 self._stop.check()
                 # A kept-alive connection may have been closed by the other side in the meantime: once more, anew.
-                if fresh or not isinstance(error, http.client.RemoteDisconnected | ConnectionError):
-                    raise _unreachable(error) from None
-        if response.status != status:
-            detail = f"it answered {response.status} {response.reason[:60]}"
-            busy = response.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
-            raise self._broken("source_unreachable" if busy else "source_refused", detail, passing=busy)
-        if response.getheader("Content-Length") != str(length):
-            raise self._broken("source_refused", "it answered with another length")
-        return response
+                if not again or not isinstance(error, ConnectionError | ssl.SSLEOFError):
+                    raise _failed(error) from None
+        if answer.status != status:
+            raise self._unwelcome(answer)
+        return answer
 
-    def _read(self, response: http.client.HTTPResponse, view: memoryview) -> int:
+    def _unwelcome(self, answer: Answer) -> HolderFailed:
+        """Why the answer is not the one hoped for. The connection lives on when there is nothing left to read."""
+        if answer.length or not answer.keep:
+            self.close()
+        text = f"it answered {answer.status} {answer.reason}"
+        if answer.status == HTTPStatus.TOO_EARLY:
+            return HolderFailed(NOT_YET, "it has not received that itself yet", passing=True)
+        if answer.status == HTTPStatus.UNAUTHORIZED and 'error_description="expired"' in answer.header(
+            "www-authenticate"
+        ):
+            return HolderFailed("ticket_expired", "the ticket has expired", passing=True)
+        if answer.status in _PASSING:
+            return HolderFailed("source_unreachable", text, passing=True)
+        return HolderFailed("source_refused", text, absent=answer.status == HTTPStatus.NOT_FOUND)
+
+    def _read(self, view: memoryview) -> int:
         self._stop.check()
+        if self._stream is None:
+            raise HolderFailed("source_unreachable", "the connection is closed", passing=True)
         try:
-            got = response.readinto(view)
-        except (http.client.HTTPException, OSError) as error:
+            got = self._stream.receive(view)
+        except OSError as error:
             self.close()
             self._stop.check()
-            raise _unreachable(error) from None
+            raise _failed(error) from None
         if not got:
             self.close()
             self._stop.check()
             raise HolderFailed("source_unreachable", "its answer ended early", passing=True)
         return got
 
-    def _finish(self, response: http.client.HTTPResponse) -> None:
-        """Read the (empty) rest, so that the connection can be used again."""
-        if response.read(1):
-            self.close()
-
     def _broken(self, code: str, text: str, *, passing: bool = False) -> HolderFailed:
         self.close()
         return HolderFailed(code, text, passing=passing)
 
+    def _reusable(self, holder: Holder) -> bool:
+        known = self._holder
+        same = known is not None and (known.pod, known.address) == (holder.pod, holder.address)
+        return same and self._stream is not None and self._stream.quiet()
+
     def _connect(self, holder: Holder) -> None:
         self.close()
-        host, port = _address(holder.address)
-        self._connection = http.client.HTTPConnection(host, port, timeout=SILENCE)
+        host, port = _address(holder.address, "http" if self._identity is None else "https")
+        context = self._identity.client() if self._identity is not None else None
+        self._stream = Stream(self._stop)
         try:
-            self._connection.sock = self._open(host, port)
+            self._stream.open(host, port, context, door_host(holder.pod))
         except OSError as error:
             self.close()
-            raise _unreachable(error) from None
-        self._stop.check()  # an interruption that came before there was a socket
+            self._stop.check()
+            raise _failed(error) from None
         self._holder = holder
 
-    def _open(self, host: str, port: int) -> socket.socket:
-        """A connected socket; the stop flag is looked at while the connection comes about."""
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, kind, protocol)
-        try:
-            found.settimeout(0.0)
-            code = found.connect_ex(address)
-            deadline = time.monotonic() + CONNECT
-            waiting = select.poll()
-            waiting.register(found, select.POLLOUT)
-            while not waiting.poll(200):
-                self._stop.check()
-                if time.monotonic() > deadline:
-                    raise TimeoutError("no connection in time")
-            code = found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, os.strerror(code))
-            found.settimeout(SILENCE)
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except BaseException:
-            found.close()
-            raise
-        return found
+
+def _is_range(found: str, wanted: str, total: str | None) -> bool:
+    if not found.startswith(wanted):
+        return False
+    rest = found.removeprefix(wanted)
+    return rest == total if total is not None else rest.isascii() and rest.isdigit()
 
 
-def _address(address: str) -> tuple[str, int]:
-    """Host and port of ``http://host:port``. Raises HolderFailed for anything else."""
+def _address(address: str, scheme: str) -> tuple[str, int]:
+    """Host and port of ``scheme://host:port``. Raises HolderFailed for anything else."""
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme != "http" or not parts.hostname or port is None or parts.username or parts.path.strip("/"):
-        raise HolderFailed("source_refused", "its address is not one that can be used")
+    if parts.scheme != scheme or not parts.hostname or port is None or parts.username or parts.path.strip("/"):
+        raise HolderFailed("source_refused", f"its address is not one that can be used: {scheme}://host:port is needed")
     return parts.hostname, port
 
 
-def _unreachable(error: Exception) -> HolderFailed:
-    text = str(error) if isinstance(error, OSError) and error.strerror is None else ""
-    reason = getattr(error, "strerror", None) or text or type(error).__name__
+def _failed(error: OSError) -> HolderFailed:
+    """What an error of the connection means: a wrong certificate on either end does not pass, the rest may."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return HolderFailed("source_refused", f"its certificate is not that of the pod: {error.verify_message}")
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        return HolderFailed("source_refused", f"it refuses this pod's certificate: {error.reason}")
+    reason = error.strerror or str(error) or type(error).__name__
     return HolderFailed("source_unreachable", f"no connection: {reason}", passing=True)

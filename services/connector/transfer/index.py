@@ -1,146 +1,165 @@
-"""The chunk index: a header and one BLAKE3 digest for each chunk, addressed by its root.
+"""The chunk index: which chunks of a disk hold data, and their BLAKE3 digests, addressed by its root.
 
-The root is BLAKE3 over the list of digests. It stands in the manifest, so an index from anywhere is believed exactly
-when its list hashes to the root that was asked for. An index of 128 GiB has 64 MiB: it is read in slices, never whole.
+Three parts: a header; a table with an entry for each span that is not all zero (its number, a bitmap of its chunks with
+data, BLAKE3 over their digests); the digests. The table is held against the root, and each span's digests against their
+hash in the table: a pod that knows the table fetches only the digests of spans that it has nowhere else. Zeros cost
+nothing.
 """
 
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
 
-from connector.transfer.chunks import DIGEST, count, length, zero
-from contracts.manifest import CHUNK
+from connector.transfer.bits import ones, set_bits
+from connector.transfer.chunks import DIGEST
+from connector.transfer.grid import SPAN, Grid, grid_of
+from connector.transfer.table import (
+    ENTRY,
+    HEADER,
+    IndexInvalidError,
+    Span,
+    Table,
+    check_header,
+    head_size,
+    parse_head,
+    size_for,
+    size_of,
+)
+from contracts.manifest import Disk
 
-_HEADER: Final = struct.Struct(">8sIIQQ32s")
-MAGIC: Final = b"imprintx"
-VERSION: Final = 1
-HEADER: Final = _HEADER.size
-"""Bytes before the first digest."""
+__all__ = [
+    "ENTRY",
+    "HEADER",
+    "SLICE",
+    "Index",
+    "IndexInvalidError",
+    "Span",
+    "Table",
+    "check_header",
+    "fits",
+    "head_size",
+    "opened",
+    "parse_head",
+    "size_for",
+    "size_of",
+    "verified",
+]
+
 SLICE: Final = 4096
-"""Digests read at once: 128 KiB, for 256 MiB of the disk."""
-
-
-class IndexInvalidError(Exception):
-    """The file is not the index of this root."""
-
-
-def index_size(size: int) -> int:
-    """Bytes of the index of a file of ``size`` bytes."""
-    return HEADER + count(size) * DIGEST
+"""Digests read at once: 128 KiB, for 256 MiB of data."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """An open index file; ``fd`` belongs to whoever opened it."""
+    """An open index file; ``fd`` belongs to whoever opened it. Methods may be called by any thread.
+
+    Everything that reads digests raises IndexInvalidError when the file ends early.
+    """
 
     fd: int
-    size: int
-    """Bytes of the file it describes."""
+    grid: Grid
+    table: Table
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file it describes."""
+        return self.grid.size
 
     @property
     def chunks(self) -> int:
-        return count(self.size)
-
-    def slices(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
-        """``(number of the first chunk, their digests one after the other)`` from chunk ``first`` on.
-
-        Raises:
-            IndexInvalidError: the file ends early.
-        """
-        for at in range(first, self.chunks, SLICE):
-            wanted = min(SLICE, self.chunks - at) * DIGEST
-            data = os.pread(self.fd, wanted, HEADER + at * DIGEST)
-            if len(data) != wanted:
-                raise IndexInvalidError("the index ends early")
-            yield at, data
-
-    def digests(self, first: int, number: int) -> bytes:
-        """The digests of ``number`` chunks from ``first`` on."""
-        return os.pread(self.fd, number * DIGEST, HEADER + first * DIGEST)
+        return self.grid.chunks
 
     def data_bytes(self) -> int:
-        """Bytes of all chunks that are not holes."""
-        holes = sum(data.count(zero(CHUNK)) for _, data in self.slices()) * CHUNK
-        last = self.chunks - 1
-        rest = length(self.size, last) if self.chunks else 0
-        if rest != CHUNK and self.chunks and self.digests(last, 1) == zero(rest):
-            holes += rest
-        return self.size - holes
+        """Bytes of all chunks that are not zero."""
+        begin = self.grid.begin
+        return sum(
+            begin(span.number * SPAN + to) - begin(span.number * SPAN + from_)
+            for span in self.table.spans()
+            for from_, to in ones(span.bits)
+        )
+
+    def span(self, number: int) -> Span | None:
+        """Span ``number``; None when it is all zero."""
+        return self.table.find(number)
+
+    def digest(self, chunk: int) -> bytes | None:
+        """The digest of a chunk; None when it is zero."""
+        where = self.table.where(chunk)
+        return None if where is None else self._read(where, 1)
+
+    def digests(self, first: int, end: int) -> list[bytes | None]:
+        """The digests of the chunks from ``first`` up to ``end``; None for a zero chunk."""
+        found: list[bytes | None] = [None] * (end - first)
+        for span in self.table.spans(first // SPAN):
+            begin = span.number * SPAN
+            if begin >= end:
+                break
+            data = self.span_digests(span)
+            for number, chunk in enumerate(set_bits(span.bits, begin)):
+                if first <= chunk < end:
+                    found[chunk - first] = data[number * DIGEST : (number + 1) * DIGEST]
+        return found
+
+    def following(self, chunk: int, most: int) -> bytes:
+        """The digests of ``chunk`` and of those after it up to the first zero chunk, ``most`` at the most."""
+        where = self.table.where(chunk)
+        return b"" if where is None else self._read(where, self.table.neighbours(chunk, most))
+
+    def span_digests(self, span: Span) -> bytes:
+        """The digests of the chunks of ``span`` that hold data."""
+        return self._read(span.first, span.chunks)
+
+    def runs(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """``(first chunk, digests)`` of neighbouring chunks with data, from ``first`` on, never longer than a slice."""
+        begin = end = where = 0
+        for span in self.table.spans(first // SPAN):
+            at = span.first
+            for from_, to in ones(span.bits):
+                here, until = span.number * SPAN + from_, span.number * SPAN + to
+                skipped = min(max(first - here, 0), to - from_)
+                if here + skipped < until:
+                    if here + skipped != end or until - begin > SLICE:
+                        if end > begin:
+                            yield begin, self._read(where, end - begin)
+                        begin, where = here + skipped, at + skipped
+                    end = until
+                at += to - from_
+        if end > begin:
+            yield begin, self._read(where, end - begin)
+
+    def _read(self, where: int, number: int) -> bytes:
+        data = os.pread(self.fd, number * DIGEST, HEADER + len(self.table) * ENTRY + where * DIGEST)
+        if len(data) != number * DIGEST:
+            raise IndexInvalidError("the index ends early")
+        return data
 
 
-def opened(fd: int, size: int) -> Index:
-    """The index in ``fd`` of a file of ``size`` bytes. Raises IndexInvalidError when its header says otherwise."""
+def opened(fd: int, disk: Disk) -> Index:
+    """The index of ``disk`` in ``fd``, its table verified against the root. Raises IndexInvalidError."""
     header = os.pread(fd, HEADER, 0)
-    if len(header) != HEADER:
-        raise IndexInvalidError("the index has no header")
-    magic, version, chunk, found, chunks, _ = _HEADER.unpack(header)
-    if magic != MAGIC or version != VERSION or chunk != CHUNK:
-        raise IndexInvalidError("it is not an index of this version and chunk size")
-    if found != size or chunks != count(size) or os.fstat(fd).st_size != index_size(size):
-        raise IndexInvalidError("the index describes a file of another size")
-    return Index(fd, size)
+    check_header(header, disk)
+    if os.fstat(fd).st_size != size_of(header):
+        raise IndexInvalidError("the index file has another length")
+    return Index(fd, grid_of(disk), parse_head(os.pread(fd, head_size(header), 0), disk))
 
 
-def verified(fd: int, size: int, root: str) -> Index:
-    """As `opened`, and the root over the list of digests is recomputed and compared."""
-    index = opened(fd, size)
-    hasher = blake3()
-    for _, data in index.slices():
-        hasher.update(data)
-    if hasher.hexdigest() != root:
-        raise IndexInvalidError("its digests do not have the version's root")
+def verified(fd: int, disk: Disk) -> Index:
+    """As `opened`, and every span's digests are held against the table."""
+    index = opened(fd, disk)
+    for span in index.table.spans():
+        if blake3(index.span_digests(span)).digest() != span.hash:
+            raise IndexInvalidError(f"the digests of span {span.number} are not those of the version")
     return index
 
 
-class IndexWriter:
-    """Writes an index from the first chunk to the last; the file is valid only after `finish`."""
-
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd = fd
-        self._size = size
-        self._pending: list[bytes] = []
-        self._hasher = blake3()
-        self._at = HEADER
-        self._chunks = 0
-
-    def add(self, digests: bytes) -> None:
-        """The digests of the next chunks, one after the other."""
-        self._pending.append(digests)
-        self._chunks += len(digests) // DIGEST
-        if sum(map(len, self._pending)) >= SLICE * DIGEST:
-            self._flush()
-
-    def add_holes(self, chunks: int) -> None:
-        """The next ``chunks`` whole chunks are holes."""
-        while chunks:
-            some = min(chunks, SLICE)
-            self.add(zero(CHUNK) * some)
-            chunks -= some
-
-    def finish(self) -> str:
-        """Write the header, make the file durable; the root in hex. Raises ValueError when chunks are missing."""
-        self._flush()
-        if self._chunks != count(self._size):
-            raise ValueError(f"{self._chunks} digests for {count(self._size)} chunks")
-        root = self._hasher.digest()
-        _write(self._fd, _HEADER.pack(MAGIC, VERSION, CHUNK, self._size, self._chunks, root), 0)
-        os.fsync(self._fd)
-        return root.hex()
-
-    def _flush(self) -> None:
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._hasher.update(data)
-        _write(self._fd, data, self._at)
-        self._at += len(data)
-
-
-def _write(fd: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
+def fits(fd: int, disk: Disk) -> bool:
+    """Whether header and length of the file are those of an index of ``disk``; its content is not looked at."""
+    header = os.pread(fd, HEADER, 0)
+    try:
+        check_header(header, disk)
+    except IndexInvalidError:
+        return False
+    return os.fstat(fd).st_size == size_of(header)

@@ -1,13 +1,13 @@
-"""What is to be done for each chunk of a copy, as runs of neighbours, worked out slice by slice while the copy runs."""
+"""What is to be done for each chunk of a copy, as runs of neighbours, worked out span by span while the copy runs."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from connector.transfer.chunks import BATCH, DIGEST, zero
+from connector.transfer.chunks import BATCH, DIGEST
+from connector.transfer.grid import SPAN
 from connector.transfer.index import Index
-from connector.transfer.seeds import Seed, Seeds
+from connector.transfer.seeds import Place, Seeds
 from contracts.manifest import CHUNK
 
 LONGEST: Final = BATCH // CHUNK
@@ -15,18 +15,34 @@ LONGEST: Final = BATCH // CHUNK
 
 
 class Kept:
-    """One bit for each chunk: which of them lie in the staging file already, verified."""
+    """Which chunks lie in the staging file already, verified. Only spans that have some cost memory."""
 
-    def __init__(self, chunks: int) -> None:
-        self._bits = bytearray(chunks // 8 + 1)
-        self.any = False
+    def __init__(self) -> None:
+        self._spans: dict[int, int] = {}
 
     def add(self, chunk: int) -> None:
-        self._bits[chunk // 8] |= 1 << chunk % 8
-        self.any = True
+        span, bit = divmod(chunk, SPAN)
+        self._spans[span] = self._spans.get(span, 0) | 1 << bit
+
+    def add_run(self, first: int, chunks: int) -> None:
+        """As `add`, for neighbours."""
+        while chunks:
+            span, bit = divmod(first, SPAN)
+            some = min(chunks, SPAN - bit)
+            self._spans[span] = self._spans.get(span, 0) | ((1 << some) - 1) << bit
+            first, chunks = first + some, chunks - some
+
+    def drop(self, chunk: int) -> None:
+        """It is not there after all."""
+        span, bit = divmod(chunk, SPAN)
+        self._spans[span] = self._spans.get(span, 0) & ~(1 << bit)
+
+    def of(self, span: int) -> int:
+        """A bit for each chunk of the span that is kept, the least significant for its first."""
+        return self._spans.get(span, 0)
 
     def __contains__(self, chunk: int) -> bool:
-        return bool(self._bits[chunk // 8] >> chunk % 8 & 1)
+        return bool(self.of(chunk // SPAN) >> chunk % SPAN & 1)
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class Run:
 
     first: int
     digests: bytes
-    seed: tuple[Seed, int] | None = None
+    seed: Place | None = None
 
     @property
     def chunks(self) -> int:
@@ -46,42 +62,40 @@ class Run:
 
 
 def runs(index: Index, kept: Kept, seeds: Seeds) -> Iterator[Run]:
-    """Everything that is neither a hole nor kept, in order."""
-    hole = zero(CHUNK)
-    tail = zero(index.size % CHUNK)
-    last = index.chunks - 1
-    for first, data in index.slices():
-        if data == hole * (len(data) // DIGEST):
-            continue
-        begin, place = -1, None
-        for number in range(len(data) // DIGEST + 1):
-            chunk, found = first + number, data[number * DIGEST : (number + 1) * DIGEST]
-            wanted = bool(found) and not (
-                found == hole or (chunk == last and found == tail) or (kept.any and chunk in kept)
-            )
-            here = seeds.find(found) if wanted else None
-            if begin >= 0 and not (wanted and number - begin < LONGEST and _continues(place, here, number - begin)):
-                yield Run(first + begin, data[begin * DIGEST : number * DIGEST], place)
-                begin = -1
-            if wanted and begin < 0:
-                begin, place = number, here
+    """Everything that is neither zero nor kept, in order. A run to be fetched lies within one span.
+
+    Raises:
+        IndexInvalidError: the index file ends early.
+    """
+    for first, digests in index.runs():
+        for begin, end in _left(first, len(digests) // DIGEST, kept):
+            chunk = fetched = begin  # from ``fetched`` on no seed had anything
+            while chunk < end:
+                if chunk > fetched and chunk % SPAN == 0:
+                    yield Run(fetched, digests[(fetched - first) * DIGEST : (chunk - first) * DIGEST])
+                    fetched = chunk
+                most = min(end - chunk, LONGEST)
+                at = (chunk - first) * DIGEST
+                found = seeds.along(digests[at : at + most * DIGEST], most)
+                if found is None:
+                    chunk += 1
+                    continue
+                if chunk > fetched:
+                    yield Run(fetched, digests[(fetched - first) * DIGEST : at])
+                place, alike = found
+                yield Run(chunk, digests[at : at + alike * DIGEST], place)
+                chunk = fetched = chunk + alike
+            if chunk > fetched:
+                yield Run(fetched, digests[(fetched - first) * DIGEST : (chunk - first) * DIGEST])
 
 
-def _continues(place: tuple[Seed, int] | None, here: tuple[Seed, int] | None, chunks: int) -> bool:
-    """Whether ``here`` is the same kind of place, ``chunks`` further on."""
-    if place is None or here is None:
-        return place is here
-    return place[0] is here[0] and here[1] == place[1] + chunks
-
-
-class Plan:
-    """Runs handed out to several threads, one after the other; nothing is planned ahead of them."""
-
-    def __init__(self, index: Index, kept: Kept, seeds: Seeds) -> None:
-        self._runs = runs(index, kept, seeds)
-        self._lock = threading.Lock()
-
-    def next(self) -> Run | None:
-        """The next run, None when all are handed out."""
-        with self._lock:
-            return next(self._runs, None)
+def _left(first: int, chunks: int, kept: Kept) -> Iterator[tuple[int, int]]:
+    """Of ``chunks`` chunks from ``first`` on the ranges that are not kept."""
+    begin = first
+    for chunk in range(first, first + chunks):
+        if chunk in kept:
+            if begin < chunk:
+                yield begin, chunk
+            begin = chunk + 1
+    if begin < first + chunks:
+        yield begin, first + chunks

@@ -1,78 +1,80 @@
 """The door to a pod's chunks: other connectors fetch indexes and ranges here, each with the hub's ticket.
 
 It runs on a plain asyncio loop in a thread of its own, so that the kernel sends files (``sendfile``, which uvloop makes
-slower, data-plane.md 2) and a busy door never delays a message. A URL names a root, and a root is looked up in the
-library's own list: nothing of a URL becomes a path.
+slower, data-plane.md 2) and a busy door never delays a message. A URL names a root, and a root is looked up on the
+shelf's own list: nothing of a URL becomes a path. With an identity it speaks TLS 1.3 only, with whoever shows a
+certificate of the house, and a ticket is good for the pod that it was made for and for nobody else.
 """
 
 import asyncio
 import os
 import re
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from aiohttp import web
 
+from connector.transfer.callers import Caller
+from connector.transfer.entry import Check, Denied, ticket_of
+from connector.transfer.identity import Identity
+from connector.transfer.lines import Lines
+from connector.transfer.press import Press
+from connector.transfer.sending import Sender, Throttle
+from connector.transfer.shelf import Opened, Shelf
+from contracts.names import GATEWAY
+
 MAX_RANGE: Final = 8 * 1024 * 1024
-CONNECTIONS: Final = 256
 IDLE: Final = 15.0
 """Seconds that a connection may stay without a whole request."""
-SLOWEST: Final = 120.0
-"""Seconds within which an answer must have been taken."""
-_PATH: Final = re.compile(r"/v1/disks/([0-9a-f]{64})/(index|data)")
+QUEUE: Final = 512
+"""Connections that the kernel holds until they are accepted."""
+_PATH: Final = re.compile(r"/v1/disks/([0-9a-f]{64})/(index|data|holding)")
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 log = structlog.get_logger()
 
 
-class Shelf(Protocol):
-    """Where the bytes of a root are."""
+@dataclass(frozen=True)
+class Route:
+    """A further thing that a door does. The handler gets the request, how its raw path and query matched, and whose
+    certificate was shown (None without TLS); the body comes as a stream (``request.content``) of any size.
 
-    def open(self, root: str) -> tuple[int, int] | None:
-        """File descriptors of data and index, for the caller to close; None when the library has no such disk."""
+    It checks tickets itself, and raises `Denied` for what it refuses.
+    """
 
-
-class Admitted(Protocol):
-    """What a ticket says: the ``pod`` it was made for may fetch the disks with these ``roots``."""
-
-    @property
-    def pod(self) -> str: ...
-
-    @property
-    def roots(self) -> tuple[str, ...]: ...
-
-
-class NotAdmittedError(Exception):
-    """A ticket opens nothing (401), or cannot be checked at present (503); the message says why."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-Check = Callable[[str, datetime], Admitted]
-"""Token and time -> what it admits to. Raises NotAdmittedError."""
-
-
-class _Denied(Exception):  # noqa: N818
-    def __init__(self, status: int, reason: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers or {}
+    pattern: re.Pattern[str]
+    methods: frozenset[str]
+    handler: Callable[[web.BaseRequest, re.Match[str], str | None], Awaitable[web.StreamResponse]]
 
 
 class Door:
-    """Serves a shelf on ``host:port`` (0 takes any free port) until `close`."""
+    """Serves a shelf on ``host:port`` (0 takes any free port) until `close`.
 
-    def __init__(self, shelf: Shelf, check: Check, host: str, port: int) -> None:
+    With ``identity`` it is HTTPS and asks for a certificate, without one it is for loopback and trusted networks.
+    ``throttle`` bounds what all readers get together.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        check: Check,
+        host: str,
+        port: int,
+        identity: Identity | None = None,
+        throttle: Throttle | None = None,
+        routes: Sequence[Route] = (),
+    ) -> None:
         self._shelf = shelf
         self._check = check
         self._host = host
+        self._identity = identity
+        self._throttle = throttle
+        self._routes = tuple(routes)
         self._loop = asyncio.new_event_loop()
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -108,99 +110,134 @@ class Door:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server = _Server(self._answer, keepalive_timeout=IDLE, access_log=None, max_line_size=512, lingering_time=0.0)
-        listening = await self._loop.create_server(server, self._host, self.port, backlog=128)
-        self.port = int(listening.sockets[0].getsockname()[1])
-        self._ready.set()
-        await self._stop.wait()
-        listening.close()
-        await server.shutdown(1.0)
-        await listening.wait_closed()
+        self._press = Press()
+        self._lines = Lines(self._answer, self._identity, IDLE)
+        try:
+            with _listening(self._host, self.port) as listening:
+                self.port = int(listening.getsockname()[1])
+                accepting = asyncio.ensure_future(self._lines.accept(listening))
+                self._ready.set()
+                await self._stop.wait()
+                accepting.cancel()
+            await self._lines.shutdown(1.0)
+        finally:
+            self._press.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        caller = self._lines.caller(request)
+        caller.busy += 1
         try:
-            root, part = self._admit(request)
-            found = self._shelf.open(root)
-            if found is None:
-                raise _Denied(404, "not in the library")
-            data, index = found
-            try:
-                fd = data if part == "data" else index
-                return await self._send(request, fd, part)
-            finally:
-                os.close(data)
-                os.close(index)
-        except _Denied as error:
-            log.warning("refused", path=request.path[:120], peer=request.remote, status=error.status, why=error.reason)
+            return await self._answered(request, caller)
+        except Denied as error:
+            who = caller.bearer or request.remote
+            log.warning("refused", path=request.path[:120], peer=who, status=error.status, why=error.reason)
             return web.Response(status=error.status, headers=error.headers)
         except OSError as error:
             if isinstance(error, ConnectionError):
                 raise
-            log.error("cannot_serve", path=request.path[:120], error=error.strerror)
+            log.error("cannot_serve", path=request.path[:120], error=error.strerror or str(error))
             return web.Response(status=500)
+        finally:
+            caller.busy -= 1
+            caller.since = self._loop.time()
 
-    def _admit(self, request: web.BaseRequest) -> tuple[str, str]:
-        """The root, and what of it is asked for. Raises _Denied."""
+    async def _answered(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        if self._identity is not None and caller.bearer is None:
+            raise Denied(403, "a certificate that is no pod's")
+        path = request.rel_url.raw_path_qs
+        for route in self._routes:
+            if (match := route.pattern.fullmatch(path)) is not None:
+                if request.method not in route.methods:
+                    raise Denied(405, "method", {"Allow": ", ".join(sorted(route.methods))})
+                caller.admitted |= caller.bearer == GATEWAY  # the house's own: its uploads are not the first to leave
+                return await route.handler(request, match, caller.bearer)
         if request.method != "GET":
-            raise _Denied(405, "method", {"Allow": "GET"})
-        match = _PATH.fullmatch(request.rel_url.raw_path_qs)
+            raise Denied(405, "method", {"Allow": "GET"})
+        match = _PATH.fullmatch(path)
         if match is None:
-            raise _Denied(404, "no such route")
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        challenge = {"WWW-Authenticate": "Bearer"}
-        if scheme != "Bearer":
-            raise _Denied(401, "no ticket", challenge)
+            raise Denied(404, "no such route")
+        root, part = match[1], match[2]
+        ticket = ticket_of(request, self._check, caller.bearer)
+        if root not in ticket.roots:  # whether the disk is here is no business of this caller
+            raise Denied(403, f"the ticket of pod {ticket.pod} is not for this disk")
+        caller.admitted = True
+        found = self._shelf.open(root)
+        if found is None:
+            raise Denied(404, "not in the library")
         try:
-            ticket = self._check(token, datetime.now(UTC))
-        except NotAdmittedError as error:
-            raise _Denied(error.status, str(error), challenge if error.status == 401 else None) from None
-        if match[1] not in ticket.roots:
-            raise _Denied(403, f"the ticket of pod {ticket.pod} is not for this disk")
-        return match[1], match[2]
+            return await self._served(request, caller, found, part)
+        finally:
+            found.close()
 
-    async def _send(self, request: web.BaseRequest, fd: int, part: str) -> web.StreamResponse:
-        size = os.fstat(fd).st_size
+    async def _served(self, request: web.BaseRequest, caller: Caller, found: Opened, part: str) -> web.StreamResponse:
         headers = {"Content-Type": "application/octet-stream"}
-        if part == "data":
+        if part == "holding":
+            held = found.held() if found.held is not None else b""
+            complete = {"Imprint-Complete": "1"} if found.held is None else {}
+            return web.Response(body=held, headers=headers | complete)
+        fd, size = (found.data, found.size) if part == "data" else (found.index, os.fstat(found.index).st_size)
+        begin, end, status = 0, size, 200
+        if part == "data" or "Range" in request.headers:
             begin, end = _wanted(request.headers.get("Range", ""), size)
+            status = 206
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
-            response = web.StreamResponse(status=206, headers=headers)
-        else:
-            begin, end = 0, size
-            response = web.StreamResponse(headers=headers)
-        response.content_length = end - begin
-        await response.prepare(request)
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("the other side left")
-        with os.fdopen(os.dup(fd), "rb") as file:
-            try:
-                await asyncio.wait_for(self._loop.sendfile(transport, file, begin, end - begin), SLOWEST)
-            except (TimeoutError, asyncio.CancelledError):
-                transport.abort()
-                raise ConnectionResetError("the answer was not taken in time") from None
-        await response.write_eof()
+        if part == "data" and not found.has(begin, end):
+            raise Denied(425, "not received yet")
+        if part == "data" and request.headers.get("Imprint-Wire") == "zstd":
+            async with self._press.pressed(fd, begin, end) as packed:
+                if packed is not None:
+                    headers["Imprint-Wire"] = "zstd"
+                    response = _response(status, headers, len(packed))
+                    return await self._send(request, caller, response, lambda sender: sender.memory(packed))
+        response = _response(status, headers, end - begin)
+        return await self._send(request, caller, response, lambda sender: sender.file(fd, begin, end))
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        caller: Caller,
+        response: web.StreamResponse,
+        body: Callable[[Sender], Awaitable[None]],
+    ) -> web.StreamResponse:
+        """Send the head of the answer, and then its body. A reader that leaves is nothing to complain of."""
+        try:
+            await response.prepare(request)
+            transport = request.transport
+            if transport is not None:
+                readers = self._lines.callers.busy
+                await body(Sender(transport, self._lines.gate(request), caller, self._throttle, readers))
+        except ConnectionError as error:
+            log.info("reader_left", path=request.path, peer=caller.peer, why=error.strerror or str(error))
+            caller.cut()
         return response
 
 
-class _Server(web.Server):
-    """Connections beyond the bound are cut at once: one pod's many cannot use up the others' file descriptors."""
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket on the host's first address, for no host on all of this machine."""
+    if not host:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        found = socket.create_server(("", port), family=family, backlog=QUEUE, dualstack_ipv6=both)
+    else:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.create_server(address, family=family, backlog=QUEUE)
+    found.settimeout(0)
+    return found
 
-    def connection_made(self, handler: "web.RequestHandler", transport: asyncio.Transport) -> None:  # type: ignore[type-arg, unused-ignore]
-        super().connection_made(handler, transport)
-        if len(self.connections) > CONNECTIONS:
-            log.warning("too_many_connections", limit=CONNECTIONS)
-            # Soon, not now: the handler's own task starts first, and takes the end as that of any connection.
-            asyncio.get_running_loop().call_soon(transport.abort)
+
+def _response(status: int, headers: dict[str, str], length: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = length
+    return response
 
 
 def _wanted(header: str, size: int) -> tuple[int, int]:
-    """Begin and end of the one range asked for. Raises _Denied: 416, as no other form is served."""
+    """Begin and end of the one range asked for. Raises Denied: 416, as no other form is served."""
     match = _RANGE.fullmatch(header)
     unsatisfied = {"Content-Range": f"bytes */{size}"}
     if match is None:
-        raise _Denied(416, "one range bytes=first-last is needed", unsatisfied)
+        raise Denied(416, "one range bytes=first-last is needed", unsatisfied)
     begin, end = int(match[1]), int(match[2]) + 1
     if not begin < end <= size or end - begin > MAX_RANGE:
-        raise _Denied(416, f"range {begin}-{end - 1} of {size}", unsatisfied)
+        raise Denied(416, f"range {begin}-{end - 1} of {size}", unsatisfied)
     return begin, end

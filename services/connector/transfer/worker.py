@@ -1,14 +1,18 @@
-"""One thread of a copy: runs of chunks, from a seed or from a holder, verified in memory and then written."""
+"""One thread of a copy: runs from seeds and spans from holders, verified in memory and then written."""
 
-import os
-from typing import Protocol
+import errno
+from typing import Final, Protocol
 
-from connector.transfer.chunks import buffer, digest
+from connector.transfer.chunks import buffer, digest, placed
+from connector.transfer.fetching import Fetching
 from connector.transfer.holders import HolderFailed
-from connector.transfer.plan import Plan, Run
-from connector.transfer.session import Session
+from connector.transfer.plan import Run
+from connector.transfer.schedule import Errand
 from connector.transfer.writer import DiskWriter
-from contracts.manifest import CHUNK, Disk
+from contracts.manifest import CHUNK
+
+LINGER: Final = 4.0
+"""Seconds that one request may take under the operator's limits: what is on its way when a copy pauses or ends."""
 
 
 class Tally(Protocol):
@@ -18,85 +22,103 @@ class Tally(Protocol):
 
 
 class Worker:
-    """One thread: takes runs from the plan until there are none."""
+    """One thread: does what `Fetching` hands out until there is nothing more."""
 
-    def __init__(self, disk: Disk, plan: Plan, target: DiskWriter, session: Session, tally: Tally) -> None:
-        self._disk = disk
-        self._plan = plan
+    def __init__(self, fetching: Fetching, target: DiskWriter, tally: Tally) -> None:
+        self._fetching = fetching
+        self._session = fetching.session
+        self._grid = fetching.index.grid
         self._target = target
-        self._session = session
-        self._holders = session.holders
-        self._connection = session.connection()
         self._tally = tally
 
     def run(self) -> None:
-        """Raises Refused when no holder is left, Cancelled, OSError."""
-        try:
-            with buffer() as view:
-                while (run := self._plan.next()) is not None:
-                    self._session.stop.check()
-                    self._make(run, view)
-        finally:
-            self._session.give_back(self._connection)
+        """Raises Refused when nobody is left who has what is missing, Cancelled, OSError."""
+        with buffer() as view:
+            while (work := self._fetching.next()) is not None:
+                if isinstance(work, Run):
+                    self._copy(work, view)
+                else:
+                    self._fetch(work, view)
 
-    def _make(self, run: Run, view: memoryview) -> None:
+    def _copy(self, run: Run, view: memoryview) -> None:
+        """Take from a seed what is still right in it."""
+        assert run.seed is not None  # noqa: S101 - for the type checker
+        cuts = self._grid.cuts(run.first, run.first + run.chunks)
+        room = placed(view, cuts[0])[: cuts[-1] - cuts[0]]
+        try:
+            got = self._fetching.seeds.read(run.seed, room)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            got = 0  # the disk cannot read it any more: as good as rotten
         at = 0
         while at < run.chunks:
-            if run.seed is not None:
-                at += self._from_seed(run, at, view)
-                if at < run.chunks:  # this chunk of the seed has rotted
-                    self._fetch(run, at, at + 1, view)
-                    at += 1
-            else:
-                self._fetch(run, at, run.chunks, view)
-                at = run.chunks
-
-    def _from_seed(self, run: Run, at: int, view: memoryview) -> int:
-        """Copy from the seed up to the first chunk that is not what it was; how many chunks."""
-        assert run.seed is not None  # noqa: S101 - for the type checker
-        seed, first = run.seed
-        size = self._bytes(run, at, run.chunks)
-        got = os.preadv(seed.fd, [view[:size]], (first + at) * CHUNK)
-        good = self._verified(run, at, view[:got])
-        if good:
-            some = self._write(run, at, good, view)
-            self._tally.add(done=some, reused=some)
-        return good
-
-    def _fetch(self, run: Run, at: int, end: int, view: memoryview) -> None:
-        """Fetch chunks ``at`` to ``end`` of the run from whichever holder gives them."""
-        while at < end:
-            holder = self._holders.current()
-            size = self._bytes(run, at, end)
-            got, error = self._connection.range(holder, self._disk, (run.first + at) * CHUNK, view[:size])
-            self._tally.add(network=got)
-            whole = end - at if got == size else got // CHUNK
-            good = self._verified(run, at, view[: size if got == size else whole * CHUNK])
+            good = self._verified(run, at, run.chunks, cuts, cuts[0], room[:got])
             if good:
-                self._tally.add(done=self._write(run, at, good, view))
-                at += good
-            if good < whole:
-                text = f"chunk {run.first + at} of disk {self._disk.lun} is not the version's"
-                self._holders.failed(holder, HolderFailed("digest_mismatch", text))
-            elif error is not None:
-                self._session.stop.pause(self._holders.failed(holder, error))
-            else:
-                self._holders.served(holder)
+                self._tally.add(reused=self._write(run, at, good, cuts, cuts[0], room))
+            at += good
+            if at < run.chunks:
+                self._fetching.rot(run, at)
+                at += 1
+        self._fetching.tried(run)
 
-    def _verified(self, run: Run, at: int, view: memoryview) -> int:
-        """How many chunks of ``view``, from its beginning, are those that the index names."""
-        good = 0
-        while good * CHUNK < len(view):
-            if digest(view[good * CHUNK : (good + 1) * CHUNK]) != run.digest(at + good):
+    def _fetch(self, errand: Errand, view: memoryview) -> None:
+        """Fetch what is missing of a span."""
+        used = self._session.grant.ticket
+        error: HolderFailed | None = None
+        for run in self._fetching.missing(errand.span):
+            error = self._ask(errand, run, view)
+            if error is not None:
+                break
+        self._fetching.ended(errand, error, used)
+
+    def _ask(self, errand: Errand, run: Run, view: memoryview) -> HolderFailed | None:
+        """Fetch a run from the errand's holder; what ended it early."""
+        holder = errand.standing.holder
+        link = self._session.throttles.link(holder.pod)
+        cuts = self._grid.cuts(run.first, run.first + run.chunks)
+        at = 0
+        with self._session.lent(errand.standing) as connection:
+            self._fetching.began(errand, connection)
+            while at < run.chunks:
+                rate = link.lowest
+                end = at + self._most(run.chunks - at, rate)
+                base, size = cuts[at], cuts[end] - cuts[at]
+                room = placed(view, base)[:size]
+                got, error = connection.range(holder, self._fetching.disk, base, room, link if rate else None)
+                self._tally.add(network=connection.received)
+                whole = end if got == size else next(chunk for chunk in range(at, end) if cuts[chunk + 1] - base > got)
+                good = self._verified(run, at, whole, cuts, base, room)
+                if good:
+                    errand.got += self._write(run, at, good, cuts, base, room)
+                if good < whole - at:
+                    text = f"chunk {run.first + at + good} of disk {self._fetching.disk.lun} is not the version's"
+                    return HolderFailed("digest_mismatch", text)
+                if error is not None:
+                    return error
+                at = end
+        return None
+
+    def _most(self, chunks: int, rate: int | None) -> int:
+        return chunks if rate is None else max(1, min(chunks, int(rate * LINGER) // CHUNK))
+
+    def _verified(self, run: Run, at: int, end: int, cuts: list[int], base: int, room: memoryview) -> int:
+        """How many of the chunks ``at`` to ``end`` of a run are what the index names, up to the first that is not.
+
+        ``room`` holds the bytes from offset ``base`` on.
+        """
+        good = at
+        while good < end:
+            # A seed that was cut off gives fewer bytes, which have another digest.
+            if digest(room[cuts[good] - base : cuts[good + 1] - base]) != run.digest(good):
                 break
             good += 1
-        return good
+        return good - at
 
-    def _write(self, run: Run, at: int, chunks: int, view: memoryview) -> int:
-        size = self._bytes(run, at, at + chunks)
-        self._target.write(view[:size], (run.first + at) * CHUNK)
-        return size
-
-    def _bytes(self, run: Run, at: int, end: int) -> int:
-        """Bytes of chunks ``at`` to ``end`` of a run: the disk's last chunk may be short."""
-        return min((run.first + end) * CHUNK, self._disk.size) - (run.first + at) * CHUNK
+    def _write(self, run: Run, at: int, chunks: int, cuts: list[int], base: int, room: memoryview) -> int:
+        """Write verified chunks and note them; their bytes."""
+        begin, end = cuts[at], cuts[at + chunks]
+        self._target.write(room[begin - base : end - base], begin)
+        self._fetching.arrived(run.first + at, chunks)
+        self._tally.add(done=end - begin)
+        return end - begin

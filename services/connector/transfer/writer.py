@@ -1,17 +1,23 @@
 """Writing a new disk file: past the page cache where the file system allows it, holes left as holes.
 
-O_DIRECT takes a third of the system time of buffered writes and is steady (data-plane.md 5); tails that are no whole
-blocks, and file systems that refuse, go through the page cache.
+O_DIRECT takes a third of the system time of buffered writes and is steady (data-plane.md 5). It wants whole blocks:
+what lies before the first and after the last whole block of a run goes through the page cache, as does all of it on
+file systems that refuse. So the two runs that meet inside a block both reach it through the cache, and neither is lost.
 """
 
 import errno
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
-from connector.failures import refused
+from connector.failures import Refused, refused
+from connector.transfer import space
 from connector.transfer.chunks import ALIGN, ZEROS
+from connector.transfer.grid import Grid
+from connector.transfer.sparse import extents
 
 STEP: Final = "write"
 
@@ -28,6 +34,7 @@ class DiskWriter:
         self.size = size
         self.fd = os.open(name, flags, 0o600, dir_fd=folder)
         self._direct = -1
+        self._reserved = self._whole = False
         try:
             status = os.fstat(self.fd)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
@@ -50,17 +57,51 @@ class DiskWriter:
                 return -1
             raise
 
+    def reserve(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Take the space of these ranges ``(begin, end)``, before the first byte is written.
+
+        What was reserved reads as zeros and counts as a hole (``SEEK_DATA``) until it is written, so that an
+        interrupted copy still sees what is missing. A file system that cannot reserve is written without. When there is
+        too little, all that is not written yet is given back.
+
+        Raises:
+            Refused: ``no_space`` or ``quota_exceeded``.
+            OSError: the file system failed.
+        """
+        try:
+            for begin, end in ranges:
+                self._reserved = space.reserve(self.fd, begin, end - begin)
+                if not self._reserved:
+                    return
+        except Refused:
+            for begin, end, has_data in extents(self.fd, Grid(self.size)):
+                if not has_data:
+                    space.release(self.fd, begin, end - begin)
+            raise
+
+    def preallocate(self) -> None:
+        """As `reserve`, for the whole file: it takes its size whatever is zero in it."""
+        self.reserve([(0, self.size)])
+        self._whole = True
+
+    def leave(self, offset: int, length: int) -> None:
+        """A range of a new file stays zero: what was reserved for it is given back, unless the file is preallocated."""
+        if self._reserved and not self._whole:
+            space.release(self.fd, offset, length)
+
     def write(self, data: memoryview, offset: int) -> None:
-        """Write all of ``data``; memory that begins at a page goes past the page cache."""
-        whole = len(data) // ALIGN * ALIGN
-        if self._direct >= 0 and whole and offset % ALIGN == 0:
+        """Write all of ``data``; its whole blocks go past the page cache when it was `chunks.placed` for ``offset``."""
+        head = -offset % ALIGN
+        whole = (len(data) - head) // ALIGN * ALIGN
+        if self._direct >= 0 and whole > 0:
             try:
-                _write(self._direct, data[:whole], offset)
+                _write(self._direct, data[head : head + whole], offset + head)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
             else:
-                data, offset = data[whole:], offset + whole
+                _write(self.fd, data[:head], offset)
+                data, offset = data[head + whole :], offset + head + whole
         _write(self.fd, data, offset)
 
     def clear(self, offset: int, length: int) -> None:
@@ -72,8 +113,18 @@ class DiskWriter:
             offset += some
 
     def sync(self) -> None:
-        """Make it durable; the folder is the caller's to sync."""
-        os.fsync(self.fd)
+        """Make it durable; the folder is the caller's to sync.
+
+        Raises:
+            OSError: it could not be, and the file is empty now: the page cache may go on showing what the disk never
+                got (fsync(2)), so nothing of it may be taken for kept by the next try.
+        """
+        try:
+            os.fsync(self.fd)
+        except OSError:
+            with suppress(OSError):  # the file system may be read-only by now: the next try fails for that
+                os.ftruncate(self.fd, 0)
+            raise
 
     def close(self) -> None:
         for fd in (self._direct, self.fd):
