@@ -6,6 +6,7 @@ from functools import partial
 from connector.agent import agent
 from connector.handlers import definition
 from connector.settings import ConnectorSettings
+from connector.transfer.identity import IdentityError
 from runtime.service import run
 from runtime.settings import SettingsError, load
 
@@ -16,7 +17,10 @@ def main() -> None:
         settings = load(ConnectorSettings)
     except SettingsError as error:
         sys.exit(f"connector: {error}")
-    run(definition(settings.pod), settings, partial(agent, settings))
+    try:
+        run(definition(settings.pod), settings, partial(agent, settings))
+    except IdentityError as error:
+        sys.exit(f"connector: {error}")
 
 
 if __name__ == "__main__":

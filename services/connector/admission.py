@@ -1,40 +1,82 @@
-"""Who is let in at the door: whoever shows a ticket that the hub signed."""
+"""What a connector believes: a ticket that the hub signed opens the door, a manifest that it signed may be copied."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
-from connector.transfer.server import NotAdmittedError
-
-if TYPE_CHECKING:
-    from runtime.tickets import Ticket
+from connector.failures import refused
+from connector.transfer.entry import NotAdmittedError
+from contracts.manifest import Manifest
+from runtime import vouching
+from runtime.signing import BadSignatureError, KeyFileError, PublicKey
+from runtime.tickets import Ticket, TicketError, verify
+from runtime.upload_tickets import UploadTicket, verify_upload
 
 log = structlog.get_logger()
 
 
-class Tickets:
-    """Checks tickets with the hub's public key, which is read when the first ticket comes: it may be made after us."""
+class _HubKey:
+    """The public half of one of the hub's keys, read when it is first needed: it may be made after us."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._verify: Callable[[str, datetime], Ticket] | None = None
+        self._found: PublicKey | None = None
 
-    def __call__(self, token: str, now: datetime) -> "Ticket":
+    @property
+    def key(self) -> PublicKey:
+        """Raises KeyFileError when it is not there."""
+        self._found = self._found or PublicKey.open(self._path)
+        return self._found
+
+
+class Tickets(_HubKey):
+    """Checks tickets for chunks with the hub's public key."""
+
+    def __call__(self, token: str, now: datetime) -> Ticket:
         """The ticket in ``token``. Raises NotAdmittedError."""
-        # Imported with the first ticket: an idle connector has no need of the cryptography.
-        from runtime import tickets
+        with _refusing():
+            return verify(token, self.key, now)
 
-        if self._verify is None:
-            try:
-                key = tickets.open_public_key(self._path)
-            except tickets.KeyFileError as error:
-                log.error("no_ticket_key", error=str(error))
-                raise NotAdmittedError(503, "the hub's key is not there") from None
-            self._verify = lambda token, now: tickets.verify(token, key, now)
+
+class UploadTickets(_HubKey):
+    """Checks tickets for uploads with the same key."""
+
+    def __call__(self, token: str, now: datetime) -> UploadTicket:
+        """The upload ticket in ``token``. Raises NotAdmittedError."""
+        with _refusing():
+            return verify_upload(token, self.key, now)
+
+
+class Vouched(_HubKey):
+    """Checks that the hub signed the content of a version, with the catalog's public key."""
+
+    def __call__(self, version: str, manifest: Manifest) -> None:
+        """Return if no byte of ``manifest`` is anybody's but the hub's.
+
+        Raises:
+            Refused: ``signature_invalid`` when the hub did not sign it for this version; to be tried again when that
+                cannot be said, because the hub's key is not there.
+        """
         try:
-            return self._verify(token, now)
-        except tickets.TicketError as error:
-            raise NotAdmittedError(401, str(error)) from None
+            vouching.verify(version, manifest, self.key)
+        except KeyFileError as error:
+            hint = "Give the connector the catalog's public key (IMPRINT_MANIFEST_KEY_FILE)."
+            raise refused("signature_invalid", "signature", str(error), hint=hint, retry=True) from None
+        except BadSignatureError:
+            log.error("signature_invalid", version=version, digest=manifest.digest)
+            raise refused("signature_invalid", "signature") from None
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What is wrong with a ticket, or with the hub's key, as the door says it."""
+    try:
+        yield
+    except KeyFileError as error:
+        log.error("no_ticket_key", error=str(error))
+        raise NotAdmittedError(503, "the hub's key is not there") from None
+    except TicketError as error:
+        raise NotAdmittedError(401, str(error), expired=error.reason == "expired") from None

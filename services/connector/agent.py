@@ -1,22 +1,30 @@
 """A connector at run time: the service, and around it the pod's backend, the door, the runner and the presence."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from connector.admission import Tickets
+from connector import messages
+from connector.admission import Tickets, UploadTickets, Vouched
 from connector.backends.directory import DirectoryBackend
+from connector.copying import Parts
+from connector.domain.limits import PodLimits
 from connector.domain.tasks import Task
-from connector.handlers import TASK, definition
+from connector.doorway import doorway, identity_of
+from connector.handlers import HERE, LIMITS, TASK, definition
+from connector.limits import LiveLimits
 from connector.presence import Presence
+from connector.scrub import Rotten, Scrub
 from connector.settings import ConnectorSettings
 from connector.tasks import Runner
 from connector.transfer.server import Door
+from connector.transfer.shelf import LibraryShelf, Shelves
+from connector.transfer.wire import Wire
+from connector.uploads import Uploads
 from contracts.views import Progress
 from runtime.ids import new_id
 from runtime.service import Service, service, task
@@ -37,18 +45,24 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
 
     Raises:
         OSError: the pod's folder or the door's port cannot be had.
+        IdentityError: the pod's certificate cannot be used.
     """
     backend = DirectoryBackend(Path(settings.root))
     try:
-        door = Door(backend, Tickets(Path(settings.ticket_key_file)), settings.data_host, settings.data_port)
-        port = await asyncio.to_thread(door.open)
-        address = settings.advertise or f"http://{_reachable(settings.data_host)}:{port}"
-        log.info("door_open", address=address)
-        try:
+        parts = _parts(settings)
+        tickets = Tickets(Path(settings.ticket_key_file))
+        shelf = Shelves(LibraryShelf(backend), parts.receiving)
+        uploads = Uploads(backend.arrivals, settings.pod, UploadTickets(Path(settings.ticket_key_file)))
+
+        def door_at(port: int) -> Door:
+            return Door(shelf, tickets, settings.data_host, port, parts.identity, parts.throttles.send, uploads.routes)
+
+        async with uploads, doorway(settings, door_at) as address:
             presence = Presence(
                 backend, settings, address, new_id(), running.processor.submit, lambda: _dead_letters(running)
             )
             teller = _Teller(running, settings.pod)
+            limits = LiveLimits(parts.throttles, lambda: _limits(running))
             runner = Runner(
                 backend,
                 settings,
@@ -56,15 +70,60 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
                 running.processor.submit,
                 teller.from_thread,
                 presence.nudge,
+                parts,
+                limits,
+                Vouched(Path(settings.manifest_key_file)),
             )
             running.on_commit(runner.wake)
-            async with task(runner.run(), "runner") as work, task(presence.run(), "presence") as beat:
-                running.health.add(lambda: _death(work) or _death(beat))
+
+            async def tell(rotten: Rotten) -> None:
+                await running.processor.submit(_corrupted(rotten))
+                presence.nudge()
+
+            scrub = Scrub(backend, lambda: _scrub_days(settings, limits), lambda: runner.busy, tell)
+            async with AsyncExitStack() as stack:
+                for work, name in (
+                    (runner.run(), "runner"),
+                    (presence.run(), "presence"),
+                    (scrub.run(), "scrub"),
+                    (uploads.expire(settings.upload_days), "uploads"),
+                ):
+                    _watch(running, await stack.enter_async_context(task(work, name)))
                 yield address
-        finally:
-            await asyncio.to_thread(door.close)
     finally:
         backend.close()
+
+
+def _parts(settings: ConnectorSettings) -> Parts:
+    """What all copies share with each other and with the door."""
+    return Parts(
+        pod=settings.pod,
+        identity=identity_of(settings),
+        wire=Wire(settings.wire),
+        threads=settings.threads,
+        readback=settings.readback,
+    )
+
+
+def _watch(running: Service, work: asyncio.Task[None]) -> None:
+    """A connector without one of its parts is not healthy."""
+    running.health.add(lambda: _death(work))
+
+
+def _scrub_days(settings: ConnectorSettings, limits: LiveLimits) -> float:
+    """The operator's word for this pod comes before the connector's own setting."""
+    asked = limits.current.scrub_days
+    return settings.scrub_days if asked is None else asked
+
+
+def _corrupted(rotten: Rotten) -> messages.Corrupted:
+    return messages.Corrupted(
+        version=rotten.item.version,
+        copies=rotten.item.copies,
+        digest=rotten.item.manifest.digest,
+        chunks=rotten.corrupt.wrong,
+        failure=rotten.failure,
+    )
 
 
 class _Teller:
@@ -99,12 +158,12 @@ async def _tasks(running: Service) -> dict[str, Task]:
     return {id: TASK.decode(body) for id, body in rows}
 
 
+async def _limits(running: Service) -> PodLimits:
+    return await running.reader.get(LIMITS, HERE) or PodLimits()
+
+
 async def _dead_letters(running: Service) -> int:
     return int((await running.reader.rows("SELECT count(*) FROM dead_letters"))[0][0])
-
-
-def _reachable(host: str) -> str:
-    return socket.gethostname() if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
 
 
 def _death(work: asyncio.Task[None]) -> str:

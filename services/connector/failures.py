@@ -84,8 +84,10 @@ HINTS = {
     "virtual_size": "Shrink the disk, or raise the connector's limit.",
     "datastore_not_found": "List the pod's datastores and check the name.",
     "no_space": "Free space on the datastore or choose another one, then try again.",
+    "quota_exceeded": "Raise the quota or free space within it, then try again.",
     "io_error": "Check the health of the pod's disk; the kernel log names the device.",
     "digest_mismatch": "Check the disks and the network of the pods named.",
+    "signature_invalid": "Publish again; if it stays, somebody else speaks for the hub, or the pod has its old key.",
     "finalise_failed": "Check the pod's library, then publish again.",
     "internal": "The connector's log has the details.",
 }
@@ -106,7 +108,8 @@ def failure_of(error: BaseException, step: str) -> Failure:
     reason = error.strerror or type(error).__name__
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return Failure(code="no_space", step=step, text=f"{reason} in {step}", hint=HINTS["no_space"], retry=True)
+            code = "quota_exceeded" if error.errno == errno.EDQUOT else "no_space"
+            return Failure(code=code, step=step, text=f"{reason} in {step}", hint=HINTS[code], retry=True)
         case errno.EACCES | errno.EPERM | errno.ELOOP:
             return Failure(
                 code="file_unreadable",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from connector import messages
 from connector.domain import tasks
 from connector.domain.inventory import Inventory, pages
+from connector.domain.limits import PodLimits, changed
 from connector.domain.tasks import Closed, Decision, Task
 from contracts.events import Speaker, from_pods, to_pods
 from runtime.service import Definition
@@ -16,6 +17,7 @@ TASK: Final[Kind[Task]] = Kind("task", Task)
 """What is to be done, by version or copy id; gone when it is done."""
 CLOSED: Final[Kind[Closed]] = Kind("closed", Closed)
 INVENTORY: Final[Kind[Inventory]] = Kind("inventory", Inventory)
+LIMITS: Final[Kind[PodLimits]] = Kind("limits", PodLimits)
 HERE: Final = "here"
 KEPT: Final = timedelta(days=8)
 """A message is in its stream for a day at most; with a margin for a hub that was restored."""
@@ -44,17 +46,21 @@ def reactions(pod: str) -> dict[type, Reaction]:
         to_pods.CopyWithdrawn: _about(
             "copy", lambda task, closed, m: tasks.copy_withdrawn(task, closed, m.body, m.saga)
         ),
+        to_pods.CopyExtended: _about("copy", lambda task, closed, m: tasks.copy_extended(task, closed, m.body)),
         messages.ImportDone: _about("version", _import_done),
         messages.ImportRejected: _about("version", _import_rejected),
         messages.CopyArrived: _about("copy", _copy_arrived),
         messages.CopyDone: _about("copy", _copy_done),
         messages.CopyRejected: _about("copy", _copy_rejected),
+        messages.CopyContinued: _about("copy", _copy_continued),
+        messages.Corrupted: Reaction(lambda _, __: (), _on_corrupted),
         messages.Removed: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_removed),
         messages.Released: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_released),
         messages.Forget: Reaction(lambda m, _: [CLOSED(m.body.id)], _on_forget),
         messages.Started: Reaction(lambda _, __: (), _on_started),
         messages.Observed: Reaction(lambda _, __: [INVENTORY(HERE)], _on_observed),
         to_pods.InventoryRequested: Reaction(lambda _, __: [INVENTORY(HERE)], _on_inventory_requested),
+        to_pods.LimitsChanged: Reaction(lambda _, __: [LIMITS(HERE)], _on_limits_changed),
     }
 
 
@@ -147,6 +153,23 @@ def _copy_rejected(task: Task | None, closed: Closed | None, message: Message[me
     return tasks.copy_ended(task, closed, body.attempt, body.failure, event)
 
 
+def _copy_continued(task: Task | None, closed: Closed | None, message: Message[messages.CopyContinued]) -> Decision:
+    body = message.body
+    event = from_pods.CopyContinued(copy=body.copy, version=body.version, attempt=body.attempt)
+    return tasks.copy_continues(task, closed, body.attempt, event)
+
+
+def _on_corrupted(message: Message[messages.Corrupted], work: Work) -> None:
+    """One word for each copy that the item stands for; the hub knows which of them it still counts on."""
+    body = message.body
+    for copy in body.copies:
+        work.emit(
+            from_pods.CopyCorrupted(
+                copy=copy, version=body.version, digest=body.digest, chunks=body.chunks, failure=body.failure
+            )
+        )
+
+
 def _on_removed(message: Message[messages.Removed], work: Work) -> None:
     id = task_id(message.body.done)
     _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), message.body.done))
@@ -200,3 +223,11 @@ def _on_inventory_requested(_: Message[to_pods.InventoryRequested], work: Work) 
     if told is not None:
         for page in pages(told):
             work.emit(page)
+
+
+def _on_limits_changed(message: Message[to_pods.LimitsChanged], work: Work) -> None:
+    """Keep the limits for this start and the next; the runner looks after each commit and puts them in force."""
+    known = work.get(LIMITS, HERE) or PodLimits()
+    now = changed(known, message.body)
+    if now is not known:
+        work.put(LIMITS, HERE, now)

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from connector import notes
 from connector.backends import folders
 from connector.backends.base import Backend, Item, SourceDisk, Staging, data_name, index_name
 from connector.domain.tasks import Import
@@ -22,8 +23,9 @@ from connector.failures import Cancel, Refused, refused
 from connector.formats import Recognised, inspect
 from connector.progress import Meter
 from connector.transfer.build import Built, build
-from connector.transfer.index import index_size
-from connector.transfer.sparse import allocated
+from connector.transfer.grid import SPAN, Grid
+from connector.transfer.index import size_for
+from connector.transfer.sparse import extents, preallocated
 from connector.transfer.writer import DiskWriter
 from contracts.manifest import Disk, Manifest
 from runtime.crash import crash_at
@@ -39,14 +41,6 @@ class Prepared:
     manifest: Manifest
     datastore: str
     warnings: tuple[str, ...]
-
-
-class _Copied(msgspec.Struct, frozen=True):
-    """That a disk was copied: from which state of the source, and what came out."""
-
-    source: tuple[int, int, int, int]
-    root: str
-    sha256: str
 
 
 def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter, cancel: Cancel) -> Prepared:
@@ -67,7 +61,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
             passed = [_admit(disk, task.file_type, max_virtual_size) for disk in disks]
             staging = backend.stage(task.version, task.datastore)
             stack.callback(staging.close)
-            _check_space(disks, staging)
+            _check_space(disks, passed, staging)
             meter.begin("import", sum(os.fstat(disk.fd).st_size for disk in disks))
             made = tuple(
                 _disk(backend, disk, recognised, staging, meter, cancel)
@@ -79,7 +73,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
             crash_at("import.copied")
             manifest = Manifest(disks=made, source=task.source, created=datetime.now(UTC))
             for disk in disks:
-                folders.remove_file(_note_name(disk), staging.folder)
+                notes.remove(disk, staging)
             item = Item(
                 version=task.version,
                 image=task.image,
@@ -87,7 +81,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
                 manifest=manifest,
                 source=True,
                 copies=found.item.copies if found is not None else (),
-                warnings=_warnings(made),
+                warnings=_warnings(disks, passed),
             )
             found = backend.finalise(staging, item)
         crash_at("import.renamed")
@@ -126,14 +120,34 @@ def _admit_copy(
         os.close(fd)
 
 
-def _check_space(disks: Sequence[SourceDisk], staging: Staging) -> None:
+def _check_space(disks: Sequence[SourceDisk], passed: Sequence[Recognised], staging: Staging) -> None:
     needed = 0
-    for disk in disks:
-        if _copied(disk, staging) is None:
-            size = os.fstat(disk.fd).st_size
-            needed += min(size, allocated(disk.fd)) + index_size(size)
-            needed -= _taken(f"disk-{disk.lun}.", staging)
+    for disk, recognised in zip(disks, passed, strict=True):
+        if notes.read(disk, staging) is None:
+            needed += _needed(disk, _grid(disk, recognised)) - _taken(f"disk-{disk.lun}.", staging)
     check_space(needed, staging)
+
+
+def _needed(disk: SourceDisk, grid: Grid) -> int:
+    """Bytes that the copy of a disk and its index will take."""
+    data = chunks = spans = 0
+    for begin, end, has_data in extents(disk.fd, grid):
+        if has_data:
+            first, last = grid.chunk_at(begin), grid.chunk_at(end - 1)
+            data += end - begin
+            chunks += last + 1 - first
+            spans += last // SPAN + 1 - first // SPAN
+    return (grid.size if preallocated(disk.fd) else data) + size_for(spans, chunks)
+
+
+def _grid(disk: SourceDisk, recognised: Recognised) -> Grid:
+    """Raises Refused: ``file_changed`` when the file became shorter than what was recognised."""
+    size, blocks = os.fstat(disk.fd).st_size, recognised.grid
+    if blocks == "file":
+        return Grid(size)
+    if blocks.begin + blocks.lead + blocks.block > size:
+        raise refused("file_changed", "inspect", f"{disk.name}: it is not any more what it was", retry=True)
+    return Grid(size, blocks)
 
 
 def check_space(needed: int, staging: Staging) -> None:
@@ -165,19 +179,20 @@ def _disk(
     meter: Meter,
     cancel: Cancel,
 ) -> Disk:
-    size = os.fstat(disk.fd).st_size
+    grid = _grid(disk, recognised)
+    size = grid.size
     name = data_name(disk.lun, recognised.format)
-    copied = _copied(disk, staging)
+    copied = notes.read(disk, staging)
     if copied is None or not _lies_there(name, size, staging):
-        before = _look(disk)
-        built = _copy(backend, disk, size, name, staging, meter, cancel)
-        if _look(disk) != before:
+        before = notes.look(disk)
+        built = _copy(backend, disk, grid, name, staging, meter, cancel)
+        if notes.look(disk) != before:
             text = f"{disk.name} was written to while it was read"
             raise refused(
                 "file_changed", "copy", text, hint="Stop whatever writes to it, then import again.", retry=True
             )
-        copied = _Copied(before, built.root, built.sha256)
-        folders.write(_note_name(disk), staging.folder, msgspec.json.encode(copied))
+        copied = notes.Copied(before, built.root, built.sha256)
+        notes.write(disk, staging, copied)
     else:
         meter.add(done=size)
     return Disk(
@@ -188,13 +203,15 @@ def _disk(
         virtual_size=recognised.virtual_size,
         root=copied.root,
         sha256=copied.sha256,
+        grid=recognised.grid,
+        preallocated=preallocated(disk.fd),
     )
 
 
 def _copy(
     backend: Backend,
     disk: SourceDisk,
-    size: int,
+    grid: Grid,
     name: str,
     staging: Staging,
     meter: Meter,
@@ -206,30 +223,19 @@ def _copy(
         if backend.clone(disk.fd, staging, name):
             clone = folders.open_file(name, staging.folder)
             try:
-                return build(clone, size, index, None, lambda some: meter.add(done=some), cancel)
+                return build(clone, grid, index, None, lambda some: meter.add(done=some), cancel)
             finally:
                 os.close(clone)
-        with DiskWriter(staging.folder, name, size, fresh=True) as target:
-            built = build(disk.fd, size, index, target, lambda some: meter.add(done=some), cancel)
+        with DiskWriter(staging.folder, name, grid.size, fresh=True) as target:
+            if preallocated(disk.fd):
+                target.preallocate()
+            else:
+                target.reserve((begin, end) for begin, end, has_data in extents(disk.fd, grid) if has_data)
+            built = build(disk.fd, grid, index, target, lambda some: meter.add(done=some), cancel)
             target.sync()
             return built
     finally:
         os.close(index)
-
-
-def _look(disk: SourceDisk) -> tuple[int, int, int, int]:
-    """What tells one state of a source file from another."""
-    status = os.fstat(disk.fd)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _copied(disk: SourceDisk, staging: Staging) -> _Copied | None:
-    """The note of an earlier try about this very state of the source."""
-    try:
-        note = msgspec.json.decode(folders.read(_note_name(disk), staging.folder), type=_Copied)
-    except (Refused, msgspec.DecodeError):
-        return None
-    return note if note.source == _look(disk) else None
 
 
 def _lies_there(name: str, size: int, staging: Staging) -> bool:
@@ -240,13 +246,11 @@ def _lies_there(name: str, size: int, staging: Staging) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
-def _note_name(disk: SourceDisk) -> str:
-    return f"copied-{disk.lun}.json"
-
-
-def _warnings(disks: Sequence[Disk]) -> tuple[str, ...]:
-    return tuple(
-        f"Disk {disk.lun} ({disk.format}) is {disk.virtual_size} bytes, not a whole number of 512-byte sectors"
-        for disk in disks
-        if disk.virtual_size % 512
-    )
+def _warnings(disks: Sequence[SourceDisk], passed: Sequence[Recognised]) -> tuple[str, ...]:
+    said = []
+    for disk, recognised in zip(disks, passed, strict=True):
+        if recognised.virtual_size % 512:
+            text = f"It is {recognised.virtual_size} bytes, not a whole number of 512-byte sectors"
+            said.append(f"{disk.name} ({recognised.format}): {text}")
+        said += (f"{disk.name}: {warning}" for warning in recognised.warnings)
+    return tuple(said)

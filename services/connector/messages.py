@@ -51,6 +51,28 @@ class CopyRejected(Local, frozen=True, kw_only=True, tag="copy.rejected"):
     failure: Failure
 
 
+class CopyContinued(Local, frozen=True, kw_only=True, tag="copy.continued"):
+    """The ticket of a copy under way ends soon."""
+
+    copy: str
+    version: str
+    attempt: int
+
+
+class Corrupted(Local, frozen=True, kw_only=True, tag="corrupted"):
+    """An item of the library was quarantined: its bytes changed at rest.
+
+    ``copies`` are the copies it stands for, ``digest`` the content digest that was finalised, ``chunks`` how many were
+    found wrong.
+    """
+
+    version: str
+    copies: tuple[str, ...]
+    digest: str
+    chunks: int
+    failure: Failure
+
+
 class Removed(Local, frozen=True, kw_only=True, tag="removed"):
     """A discard or a withdrawal was carried out."""
 
@@ -99,6 +121,8 @@ LOCAL: TypeAlias = (
     | CopyArrived
     | CopyDone
     | CopyRejected
+    | CopyContinued
+    | Corrupted
     | Removed
     | Released
     | Started

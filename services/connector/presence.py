@@ -96,15 +96,16 @@ class Presence:
 
 
 def look(backend: Backend) -> tuple[Inventory, list[Datastore]]:
-    """The pod as it is now. An item with files missing is not reported as held."""
+    """The pod as it is now. An item with files missing is not reported as held; a corrupt one is, as what it is."""
     items = [
         LibraryItem(
             version=placed.item.version,
             datastore=placed.datastore,
             digest=placed.item.manifest.digest,
             size=placed.item.manifest.size,
+            state=placed.state,
         )
         for placed in backend.items()
-        if placed.intact
+        if placed.intact or placed.corrupt is not None
     ]
     return inventory(backend.vms(), items), backend.datastores()

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from contracts.manifest import Manifest
 from contracts.views import Progress
 
 EVERY: Final = 0.2
 """Seconds between two words."""
+WAITING: Final = "waiting"
+"""The step of work that rests outside the hours in which the pod may copy."""
 WINDOW: Final = 25
 """Words over which the rate is taken: five seconds."""
 
@@ -26,6 +29,7 @@ class Meter:
         self._clock = clock
         self._lock = threading.Lock()
         self._step = ""
+        self._held = False
         self._total = self._done = self.network = self.reused = 0
         self._said = -EVERY
         self._marks: deque[tuple[float, int]] = deque(maxlen=WINDOW)
@@ -50,6 +54,22 @@ class Meter:
             said = self._snapshot(now)
         self._say(said)
 
+    def hold(self) -> None:
+        """The step waits from now on; said again, it keeps those who watch informed."""
+        self._rest(held=True)
+
+    def resume(self) -> None:
+        """The step goes on, if it waited."""
+        if self._held:
+            self._rest(held=False)
+
+    def _rest(self, *, held: bool) -> None:
+        with self._lock:
+            self._held = held
+            self._marks.clear()
+            said = self._snapshot(self._clock())
+        self._say(said)
+
     def end(self) -> None:
         """Say where the step stands, whenever the last word was."""
         with self._lock:
@@ -64,7 +84,7 @@ class Meter:
         return Progress(
             id=self._id,
             version=self._version,
-            step=self._step,
+            step=WAITING if self._held else self._step,
             bytes_done=self._done,
             bytes_total=self._total,
             bytes_network=self.network,
@@ -72,3 +92,8 @@ class Meter:
             rate=rate,
             eta=(self._total - self._done) / rate if rate else None,
         )
+
+
+def waiting(id: str, version: str, manifest: Manifest) -> Progress:
+    """The word about a copy that is to begin in the pod's next open hour."""
+    return Progress(id=id, version=version, step=WAITING, bytes_done=0, bytes_total=manifest.size)

@@ -1,15 +1,15 @@
 """The settings of a connector."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from connector.formats.gate import MAX_VIRTUAL_SIZE
 from contracts.names import PodName
-from runtime.settings import Settings
+from runtime.settings import DoorSettings
 
 
-class ConnectorSettings(Settings, frozen=True, kw_only=True):
+class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
     """One connector serves one pod. ``root`` is the pod's own folder; ``data`` is the connector's."""
 
     pod: PodName
@@ -17,11 +17,14 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     """The pod as the directory backend knows it: ``vms/``, ``incoming/`` and ``datastores/`` are in it."""
     ticket_key_file: str
     """The hub's public key (PEM): whoever shows a ticket signed with its other half is served."""
+    manifest_key_file: str
+    """The catalog's public key (PEM): only versions whose content it signed are copied."""
     data_host: str = "127.0.0.1"
     data_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
-    """Where other pods fetch chunks; 0 takes any free port."""
+    """Where other pods fetch chunks; 0 takes any free port, and the same again at the next start."""
     advertise: str = ""
-    """The address told to others; by default ``http://<data_host>:<data_port>``, the host's name for a wildcard."""
+    """The address told to others; by default the scheme, ``data_host`` and ``data_port``, and the host's own name for a
+    wildcard. The scheme is https with a certificate, http without."""
     report_interval: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     """Seconds between two reports; the hub takes a pod for offline after some of them."""
     copies: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
@@ -30,6 +33,14 @@ class ConnectorSettings(Settings, frozen=True, kw_only=True):
     """Sources prepared at a time."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
     """Threads that fetch one disk; each has a buffer of 4 MiB."""
+    wire: Literal["auto", "zstd", "plain"] = "auto"
+    """How chunks are fetched: compressed where that is measured to be quicker, always, or never."""
+    readback: bool = False
+    """Read every copy back from the disk before it is finalised."""
+    scrub_days: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    """Days within which every copy at rest is hashed again; 0 never."""
+    upload_days: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+    """Days after which an upload that nobody continued is removed."""
     max_virtual_size: Annotated[int, msgspec.Meta(gt=0)] = MAX_VIRTUAL_SIZE
     """Bytes of the largest disk, as a guest sees it, that is imported."""
     labels: str = ""

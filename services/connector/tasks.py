@@ -9,28 +9,35 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
 
 from connector import messages
 from connector.backends.base import Backend
-from connector.copying import make
-from connector.domain.tasks import Copy, Discard, Import, Release, Task, Withdraw
+from connector.copying import LiveGrant, Parts, make
+from connector.domain.tasks import Copy, Discard, Import, Release, Task, Withdraw, same_work
 from connector.failures import Cancel, Cancelled, failure_of
 from connector.importing import prepare
-from connector.progress import Meter
+from connector.limits import LiveLimits
+from connector.progress import Meter, waiting
 from connector.removing import discard, release, withdraw
+from connector.renewal import Renewals
 from connector.settings import ConnectorSettings
 from contracts.errors import Failure
 from contracts.events.from_pods import FileDigest
+from contracts.manifest import Manifest
 from contracts.views import Progress
 from runtime.crash import crash_at
 from runtime.work import Local
 
 AGAIN: Final = (1.0, 5.0, 20.0, 60.0, 300.0)
 """Seconds before work that could not be handed back, or a removal that failed, is tried again."""
+HOURS: Final = 10.0
+"""Seconds between two looks at the clock while there are copies and hours for them."""
+MOST_COPIES: Final = 64
+"""Copies at a time that the operator's limits may allow; threads are made as they are needed."""
 
 log = structlog.get_logger()
 
@@ -44,12 +51,18 @@ class Submit(Protocol):
 @dataclass
 class _Running:
     task: Task
-    cancel: Cancel
-    thread: asyncio.Task[None]
+    meter: Meter
+    grant: LiveGrant | None
+    cancel: Cancel = field(default_factory=Cancel)
+    thread: asyncio.Task[None] = field(init=False)
 
 
 class Runner:
-    """Keeps the work under way in step with the task documents. `wake` after each commit; `run` is one task."""
+    """Keeps the work under way in step with the task documents and the operator's limits. `wake` after each commit;
+    `run` is one task.
+
+    ``vouched`` raises Refused when the hub did not vouch for the content of a version: then no byte of it moves.
+    """
 
     def __init__(
         self,
@@ -59,9 +72,15 @@ class Runner:
         submit: Submit,
         say: Callable[[Progress], None],
         changed: Callable[[], None],
+        parts: Parts,
+        limits: LiveLimits,
+        vouched: Callable[[str, Manifest], None],
     ) -> None:
+        self._vouched = vouched
+        self.limits = limits
         self._backend = backend
         self._settings = settings
+        self._parts = parts
         self._wanted = wanted
         self._submit = submit
         self._say = say
@@ -69,9 +88,16 @@ class Runner:
         self._running: dict[str, _Running] = {}
         self._failures: dict[str, int] = {}
         self._later: set[str] = set()
+        self._renewals = Renewals()
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(settings.copies + settings.imports + 2, thread_name_prefix="task")
+        self._pool = ThreadPoolExecutor(MOST_COPIES + settings.imports + 2, thread_name_prefix="task")
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self._running)
 
     def wake(self) -> None:
         """Look at the tasks again."""
@@ -82,6 +108,7 @@ class Runner:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
             tasks = await self._wanted()
+            await self.limits.refresh()
             await asyncio.to_thread(self._backend.sweep, sorted({task.version for task in tasks.values()}))
             self.wake()
             while True:
@@ -89,18 +116,50 @@ class Runner:
                 self._wake.clear()
                 try:
                     tasks = await self._wanted()
+                    await self.limits.refresh()
                 except Exception as error:
                     log.exception("tasks_unreadable", error=repr(error))
                     self._loop.call_later(AGAIN[0], self.wake)
                     continue
                 for id, running in self._running.items():
-                    if tasks.get(id) != running.task:
-                        running.cancel.set()
+                    self._compare(running, tasks.get(id))
                 for id, task in sorted(tasks.items()):
                     if self._may_start(id, task, tasks):
                         self._start(id, task)
+                await self._look_ahead({id: task for id, task in tasks.items() if isinstance(task, Copy)})
+
+    def _compare(self, running: _Running, task: Task | None) -> None:
+        """Stop what is not wanted any more; what is goes on, with the ticket and the holders of now."""
+        if task is None or not same_work(task, running.task):
+            running.cancel.set()
+        elif isinstance(task, Copy) and running.grant is not None and running.task != task:
+            running.grant.replace(task.ticket, task.holders)
+            running.task = task
+
+    async def _look_ahead(self, copies: Mapping[str, Copy]) -> None:
+        """Ask for tickets that end soon, tell which copies wait for their hours, and wake up when that may change."""
+        due, later = self._renewals.due(copies.values())
+        for copy in due:
+            body = messages.CopyContinued(copy=copy.copy, version=copy.version, attempt=copy.attempt)
+            try:
+                await self._submit(body, saga=copy.saga)
+            except Exception as error:
+                log.exception("ticket_not_asked_for", task=copy.copy, error=repr(error))  # asked again in a while
+        if copies and self.limits.current.windows:
+            later = min(HOURS, later if later is not None else HOURS)
+        for id, copy in copies.items():
+            running = self._running.get(id)
+            if running is None and not self.limits.open:
+                self._say(waiting(id, copy.version, copy.manifest))
+            elif running is not None:
+                (running.meter.resume if self.limits.open else running.meter.hold)()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if later is None else self._loop.call_later(max(later, 0.0), self.wake)
 
     async def _stop(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         for running in self._running.values():
             running.cancel.set()
         if self._running:
@@ -119,18 +178,19 @@ class Runner:
                     return False  # it may want the VM that an import which was given up has still locked
                 return sum(isinstance(other, Import) for other in others) < self._settings.imports
             case Copy():
-                return sum(isinstance(other, Copy) for other in others) < self._settings.copies
+                most = self.limits.current.copies or self._settings.copies
+                return self.limits.open and sum(isinstance(other, Copy) for other in others) < most
             case Discard() | Release() | Withdraw():
                 return True
 
     def _start(self, id: str, task: Task) -> None:
-        cancel = Cancel()
-        thread = asyncio.create_task(self._perform(id, task, cancel), name=f"task {id}")
-        self._running[id] = _Running(task, cancel, thread)
+        grant = LiveGrant(task.ticket, task.holders) if isinstance(task, Copy) else None
+        running = self._running[id] = _Running(task, Meter(id, task.version, self._say), grant)
+        running.thread = asyncio.create_task(self._perform(id, task, running), name=f"task {id}")
 
-    async def _perform(self, id: str, task: Task, cancel: Cancel) -> None:
+    async def _perform(self, id: str, task: Task, running: _Running) -> None:
         try:
-            outcome = await self._loop.run_in_executor(self._pool, self._work, id, task, cancel)
+            outcome = await self._loop.run_in_executor(self._pool, self._work, id, task, running)
             await self._submit(outcome, saga=task.saga)
             crash_at("task.done")
         except Cancelled:
@@ -153,14 +213,14 @@ class Runner:
         self._later.discard(id)
         self.wake()
 
-    def _work(self, id: str, task: Task, cancel: Cancel) -> Local:
+    def _work(self, id: str, task: Task, running: _Running) -> Local:
         """In a thread: do it, and make a message of the outcome."""
         with structlog.contextvars.bound_contextvars(task=id, version=task.version, saga=task.saga):
             match task:
                 case Import():
-                    return self._import(task, cancel)
+                    return self._import(task, running)
                 case Copy():
-                    return self._copy(task, cancel)
+                    return self._copy(task, running)
                 case Discard():
                     discard(self._backend, task)
                     return messages.Removed(done=task)
@@ -170,10 +230,9 @@ class Runner:
                 case Release():
                     return messages.Released(done=task, gone=release(self._backend, task))
 
-    def _import(self, task: Import, cancel: Cancel) -> Local:
-        meter = Meter(task.version, task.version, self._say)
+    def _import(self, task: Import, running: _Running) -> Local:
         try:
-            made = prepare(self._backend, task, self._settings.max_virtual_size, meter, cancel)
+            made = prepare(self._backend, task, self._settings.max_virtual_size, running.meter, running.cancel)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - every failure becomes a refusal that the user sees
@@ -189,16 +248,17 @@ class Runner:
             warnings=made.warnings,
         )
 
-    def _copy(self, task: Copy, cancel: Cancel) -> Local:
-        meter = Meter(task.copy, task.version, self._say)
+    def _copy(self, task: Copy, running: _Running) -> Local:
         try:
+            self._vouched(task.version, task.manifest)
             made = make(
                 self._backend,
                 task,
-                meter,
-                cancel,
+                running.meter,
+                running.cancel,
                 lambda network, reused: self._arrived(task, network, reused),
-                self._settings.threads,
+                self._parts,
+                running.grant,
             )
         except Cancelled:
             raise

@@ -5,6 +5,7 @@ OSError where the machine fails.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -30,12 +31,53 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class Rot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong in a disk of an item: its index, or ``wrong`` chunks, of which ``chunks`` are the first."""
+
+    lun: int
+    index: bool = False
+    wrong: int = 0
+    chunks: tuple[int, ...] = ()
+
+
+class Corrupt(msgspec.Struct, frozen=True, kw_only=True):
+    """That an item's bytes are not any more what was finalised. No disks: nobody can tell what is wrong with it."""
+
+    found: datetime
+    disks: tuple[Rot, ...] = ()
+
+    @property
+    def wrong(self) -> int:
+        """Chunks found wrong."""
+        return sum(disk.wrong for disk in self.disks)
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """When an item was last found whole, and how far the check under way has come.
+
+    ``at`` is in seconds since 1970; ``place`` is a disk's place in the manifest and ``span`` the first one of it that
+    is still to be read; ``begun`` is when the check under way began.
+    """
+
+    at: float
+    begun: float = 0.0
+    place: int = 0
+    span: int = 0
+    rot: tuple[Rot, ...] = ()
+    """What was found so far."""
+
+
 class Placed(msgspec.Struct, frozen=True):
-    """An item and the datastore it is in. ``intact``: every file is there with its size."""
+    """An item and the datastore it is in. ``intact``: every file is there with its size, and it is not ``corrupt``."""
 
     item: Item
     datastore: str
     intact: bool
+    corrupt: Corrupt | None = None
+
+    @property
+    def state(self) -> Literal["INTACT", "CORRUPT"]:
+        return "INTACT" if self.corrupt is None else "CORRUPT"
 
 
 class SourceDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +141,10 @@ class Backend(Protocol):
     def find(self, version: str) -> Placed | None: ...
 
     def finalise(self, staging: Staging, item: Item) -> Placed:
-        """Make a filled staging folder an item: durable, then visible, by one rename. Closes the staging."""
+        """Make a filled staging folder an item: durable, then visible, by one rename. Closes the staging.
+
+        An item of the version that is there already (a corrupt one) is there until this one is.
+        """
 
     def note(self, item: Item) -> Placed:
         """Write down another `Item` for a version that the library holds already."""
@@ -114,7 +159,29 @@ class Backend(Protocol):
         """At start: remove what crashes left behind, and old staging folders of versions other than ``keep``."""
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
-        """Disks of other versions that a copy of ``disk`` may take chunks from: of the same tenant only."""
+        """Disks that a copy of ``disk`` may take chunks from: its own item's when that is corrupt, then those of other
+        versions of the same tenant."""
+
+    def folder(self, version: str) -> int | None:
+        """The item's folder, open, for reading its files as they are; None when there is no such item."""
+
+    def checked(self, folder: int) -> Checked:
+        """What is known of the checks of the item in ``folder``."""
+
+    def note_checked(self, folder: int, checked: Checked) -> None:
+        """Keep what is known of the checks of the item in ``folder``."""
+
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
+        """Mark the item in ``folder`` for good: it is served no more, and is no seed for other versions."""
+
+    def doubt(self, version: str) -> None:
+        """A chunk of the item turned out wrong by the way: it is to be checked soon."""
+
+    def doubted(self) -> frozenset[str]:
+        """The versions that `doubt` was called for since their last check."""
+
+    def trust(self, version: str) -> None:
+        """The item was checked: it is in doubt no more."""
 
     def open(self, root: str) -> tuple[int, int] | None:
         """Data and index of the disk with this root, open for reading; None when the library has none."""

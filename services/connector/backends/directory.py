@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from connector.backends import folders
-from connector.backends.base import Item, Placed, SourceDisk, Staging
+from connector.backends.arrivals import Arrivals
+from connector.backends.base import Checked, Corrupt, Item, Placed, SourceDisk, Staging
 from connector.backends.library import Library
 from connector.backends.sources import Sources
 from connector.backends.staging import DirectoryStaging
@@ -32,6 +33,10 @@ class DirectoryBackend:
         with folders.folder(str(root.resolve())) as at:
             self._sources = Sources(at)
             self._library = Library(at)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        return self._sources.arrivals
 
     def close(self) -> None:
         self._sources.close()
@@ -94,6 +99,27 @@ class DirectoryBackend:
 
     def sweep(self, keep: Sequence[str]) -> None:
         self._library.sweep(keep)
+
+    def folder(self, version: str) -> int | None:
+        return self._library.folder(version)
+
+    def checked(self, folder: int) -> Checked:
+        return self._library.checked(folder)
+
+    def note_checked(self, folder: int, checked: Checked) -> None:
+        self._library.note_checked(folder, checked)
+
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
+        self._library.quarantine(version, folder, corrupt)
+
+    def doubt(self, version: str) -> None:
+        self._library.doubt(version)
+
+    def doubted(self) -> frozenset[str]:
+        return self._library.doubted()
+
+    def trust(self, version: str) -> None:
+        self._library.trust(version)
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
         return self._library.seeds(item, disk)

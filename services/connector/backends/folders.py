@@ -1,5 +1,6 @@
 """Opening things by name without being led astray: relative to an open folder, never through a symbolic link."""
 
+import ctypes
 import errno
 import os
 import re
@@ -17,6 +18,8 @@ LARGEST: Final = 1024 * 1024
 """Bytes of the largest descriptor that is read."""
 _NAME: Final = re.compile(NAME)
 _NOFOLLOW: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+SAFELY: Final = _NOFOLLOW | os.O_NONBLOCK
+"""How a file is opened of which it is not known what it is: no link is followed, and no FIFO waited for."""
 
 
 def is_name(name: str) -> bool:
@@ -117,11 +120,15 @@ def write(name: str, at: int, data: bytes) -> None:
     """Replace a small file: durable, and never seen half written."""
     temporary = f".{name}.new"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NOFOLLOW, 0o600, dir_fd=at)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+    except BaseException:
+        remove_file(temporary, at)
+        raise
     os.fsync(at)
 
 
@@ -135,3 +142,22 @@ def remove_file(name: str, at: int) -> None:
     """Remove a file; none there is fine."""
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=at)
+
+
+_EXCHANGE: Final = 2
+"""RENAME_EXCHANGE of renameat2(2)."""
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def swap(name: str, one: int, other: int) -> bool:
+    """Exchange two things of this name in two open folders in one step, where the file system can; False where not."""
+    renameat2 = getattr(_libc, "renameat2", None)
+    if renameat2 is None:
+        return False
+    path = os.fsencode(name)
+    if renameat2(one, path, other, path, _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code), name)

@@ -7,20 +7,22 @@ item by one rename after all of it is durable; it is removed by one rename too, 
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import msgspec
 import structlog
 
-from connector.backends import folders
-from connector.backends.base import Item, Placed, data_name, index_name
+from connector.backends import condition, folders
+from connector.backends.base import Checked, Corrupt, Item, Placed, data_name, index_name
 from connector.backends.shelf import Shelf
 from connector.backends.staging import DirectoryStaging
 from connector.failures import Refused, refused
-from connector.transfer.index import IndexInvalidError, index_size, opened
+from connector.transfer.index import IndexInvalidError, fits, opened
 from connector.transfer.seeds import Seed
 from contracts.events.from_pods import Datastore
 from contracts.manifest import Disk
@@ -44,6 +46,8 @@ class Library:
         self._root = folders.ensure_folder("datastores", root)
         self._read: dict[str, tuple[tuple[str, int, int, int], Item]] = {}
         self._shelf = Shelf()
+        self._guard = threading.Lock()
+        self._doubted: set[str] = set()
         self.items()
 
     def close(self) -> None:
@@ -63,32 +67,33 @@ class Library:
     def items(self) -> list[Placed]:
         """Every item of every datastore; a descriptor that cannot be read is logged and left out."""
         mark = self._shelf.mark()
-        found = [placed for name in folders.folders(self._root) for placed in self._items_in(name)]
+        found = [placed for name, items in self._having("items") for placed in self._items_in(name, items)]
         self._shelf.replace(mark, found)
         return found
 
     def find(self, version: str) -> Placed | None:
-        for name in folders.folders(self._root):
-            with self._part(name, "items") as stack:
-                if (placed := self._placed(name, _checked(version), stack.items)) is not None:
-                    return placed
-        return None
+        _check(version)
+        found = None
+        for name, items in self._having("items"):
+            placed = self._placed(name, version, items)
+            if placed is not None and placed.intact:
+                return placed
+            found = found or placed
+        return found
 
     def finalise(self, staging: DirectoryStaging, item: Item) -> Placed:
-        earlier = self.find(item.version)
         for disk in item.manifest.disks:
             for name in (data_name(disk.lun, disk.format), index_name(disk.lun)):
                 os.chmod(name, 0o440, dir_fd=staging.folder)
+        condition.clear(staging.folder)
         folders.write(DESCRIPTOR, staging.folder, msgspec.json.encode(item))
-        if earlier is not None:
-            self.remove(item.version)
         with self._part(staging.datastore, "items") as stack:
-            os.rename(item.version, item.version, src_dir_fd=staging.parent, dst_dir_fd=stack.items)
-            os.fsync(stack.items)
-            os.fsync(staging.parent)
+            _put(item.version, staging.parent, stack.items)
         placed = Placed(item, staging.datastore, intact=True)
         staging.close()
+        self.trust(item.version)
         self._changed(item.version, placed)
+        self._remove(item.version, placed)
         return placed
 
     def note(self, item: Item) -> Placed:
@@ -97,23 +102,66 @@ class Library:
             raise refused("finalise_failed", STEP, "The version is not in the library any more", retry=True)
         with self._part(placed.datastore, "items") as stack, folders.folder(item.version, stack.items) as at:
             folders.write(DESCRIPTOR, at, msgspec.json.encode(item))
-        noted = Placed(item, placed.datastore, placed.intact)
+        noted = Placed(item, placed.datastore, placed.intact, placed.corrupt)
         self._changed(item.version, noted)
         return noted
 
     def remove(self, version: str) -> None:
-        for name in folders.folders(self._root):
-            with self._part(name, "items") as items, self._part(name, "staging") as staging:
-                if folders.has_folder(_checked(version), items.items):
-                    trash = f"{TRASH}{version}-{time.monotonic_ns()}"
-                    os.rename(version, trash, src_dir_fd=items.items, dst_dir_fd=staging.items)
-                    os.fsync(items.items)
-                    self._changed(version, None)
+        self._remove(version, None)
+        self.trust(version)
+
+    def _remove(self, version: str, left: Placed | None) -> None:
+        """Remove the version's item from every datastore but that of ``left``."""
+        _check(version)
+        for name, items in self._having("items"):
+            if (left is None or name != left.datastore) and folders.has_folder(version, items):
+                with self._part(name, "staging") as staging:
+                    trash = _trash(version)
+                    os.rename(version, trash, src_dir_fd=items, dst_dir_fd=staging.items)
+                    os.fsync(items)
+                    self._changed(version, left)
                     folders.remove_tree(trash, staging.items)
+
+    # --- condition -----------------------------------------------------------------------------------------------
+
+    def folder(self, version: str) -> int | None:
+        placed = self.find(version)
+        if placed is None:
+            return None
+        with self._part(placed.datastore, "items") as stack:
+            try:
+                return folders.open_folder(version, stack.items)
+            except FileNotFoundError:
+                return None
+
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
+        condition.mark_corrupt(folder, corrupt)
+        # The folder may have been replaced since it was opened: what counts is what is there now.
+        self._changed(version, self.find(version))
+        self.trust(version)
+
+    def checked(self, folder: int) -> Checked:
+        return condition.checked_in(folder, _decode(folders.read(DESCRIPTOR, folder)))
+
+    def note_checked(self, folder: int, checked: Checked) -> None:
+        condition.note_checked(folder, checked)
+
+    def doubt(self, version: str) -> None:
+        with self._guard:
+            self._doubted.add(version)
+
+    def doubted(self) -> frozenset[str]:
+        with self._guard:
+            return frozenset(self._doubted)
+
+    def trust(self, version: str) -> None:
+        with self._guard:
+            self._doubted.discard(version)
 
     # --- staging -------------------------------------------------------------------------------------------------
 
     def stage(self, version: str, datastore: str | None) -> DirectoryStaging:
+        _check(version)
         names = folders.folders(self._root)
         if datastore is not None and datastore not in names:
             raise refused(
@@ -122,13 +170,12 @@ class Library:
                 f"The pod has no datastore {datastore}",
             )
         chosen = datastore
-        for name in names:
-            with self._part(name, "staging") as stack:
-                if folders.has_folder(_checked(version), stack.items):
-                    if datastore in (None, name):
-                        chosen = name
-                    else:
-                        folders.remove_tree(version, stack.items)
+        for name, staging in self._having("staging"):
+            if folders.has_folder(version, staging):
+                if datastore in (None, name):
+                    chosen = name
+                else:
+                    folders.remove_tree(version, staging)
         if chosen is None:
             found = self.datastores()
             if not found:
@@ -138,18 +185,17 @@ class Library:
             return DirectoryStaging(chosen, version, folders.ensure_folder("staging", at))
 
     def abandon(self, version: str) -> None:
-        for name in folders.folders(self._root):
-            with self._part(name, "staging") as stack:
-                folders.remove_tree(_checked(version), stack.items)
+        _check(version)
+        for _, staging in self._having("staging"):
+            folders.remove_tree(version, staging)
 
     def sweep(self, keep: Sequence[str]) -> None:
-        for name in folders.folders(self._root):
-            with self._part(name, "staging") as stack:
-                for left in folders.names(stack.items):
-                    age = time.time() - os.stat(left, dir_fd=stack.items, follow_symlinks=False).st_mtime
-                    if left.startswith(TRASH) or (left not in keep and age > STALE):
-                        log.info("staging_removed", name=left, datastore=name)
-                        folders.remove_tree(left, stack.items)
+        for name, staging in self._having("staging"):
+            for left in folders.names(staging):
+                age = time.time() - os.stat(left, dir_fd=staging, follow_symlinks=False).st_mtime
+                if left.startswith(TRASH) or (left not in keep and age > STALE):
+                    log.info("staging_removed", name=left, datastore=name)
+                    folders.remove_tree(left, staging)
 
     # --- serving -------------------------------------------------------------------------------------------------
 
@@ -163,7 +209,9 @@ class Library:
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
         found: list[Seed] = []
-        for placed in self._shelf.relatives(item)[:SEED_ITEMS]:
+        own = self.find(item.version)
+        remains = [own] if own is not None and own.corrupt is not None and own.item.tenant == item.tenant else []
+        for placed in [*remains, *self._shelf.relatives(item)[:SEED_ITEMS]]:
             disks = sorted(placed.item.manifest.disks, key=lambda other: (other.lun != disk.lun, other.lun))
             for other in disks:
                 try:
@@ -172,7 +220,8 @@ class Library:
                     log.warning("seed_not_used", version=placed.item.version, error=str(error))
                     continue
                 try:
-                    found.append(Seed(data, opened(index, other.size)))
+                    rotten = (lambda: None) if placed is own else partial(self.doubt, placed.item.version)
+                    found.append(Seed(data, opened(index, other), rotten))
                 except IndexInvalidError as error:
                     log.warning("seed_not_used", version=placed.item.version, error=str(error))
                     os.close(data)
@@ -190,24 +239,21 @@ class Library:
         with (
             self._part(placed.datastore, "items") as stack,
             folders.folder(placed.item.version, stack.items) as at,
+            ExitStack() as files,
         ):
             data = folders.open_file(data_name(disk.lun, disk.format), at)
-            try:
-                index = folders.open_file(index_name(disk.lun), at)
-            except BaseException:
-                os.close(data)
-                raise
-        if os.fstat(data).st_size != disk.size or os.fstat(index).st_size != index_size(disk.size):
-            os.close(data)
-            os.close(index)
-            raise refused("file_changed", STEP, "A file of the item has another size")
-        return data, index
+            files.callback(os.close, data)
+            index = folders.open_file(index_name(disk.lun), at)
+            files.callback(os.close, index)
+            if os.fstat(data).st_size != disk.size or not fits(index, disk):
+                raise refused("file_changed", STEP, "A file of the item has another size")
+            files.pop_all()
+            return data, index
 
-    def _items_in(self, datastore: str) -> Iterator[Placed]:
-        with self._part(datastore, "items") as stack:
-            for version in folders.folders(stack.items):
-                if (placed := self._placed(datastore, version, stack.items)) is not None:
-                    yield placed
+    def _items_in(self, datastore: str, items: int) -> Iterator[Placed]:
+        for version in folders.folders(items):
+            if (placed := self._placed(datastore, version, items)) is not None:
+                yield placed
 
     def _placed(self, datastore: str, version: str, items: int) -> Placed | None:
         try:
@@ -222,12 +268,23 @@ class Library:
                     self._read[version] = (look, item)
                 if item.version != version:
                     raise refused("finalise_failed", STEP, "item.json is of another version")
-                return Placed(item, datastore, all(_whole(disk, at) for disk in item.manifest.disks))
+                corrupt = condition.corrupt_in(at)
+                whole = all(_whole(disk, at) for disk in item.manifest.disks)
+                return Placed(item, datastore, whole and corrupt is None, corrupt)
         except FileNotFoundError:
             return None
         except (Refused, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("item_unreadable", version=version, datastore=datastore, error=str(error)[:200])
             return None
+
+    def _having(self, part: str) -> Iterator[tuple[str, int]]:
+        """The datastores that have this folder, with it open. Looking makes none: a full datastore has no room."""
+        for name in folders.folders(self._root):
+            with folders.folder(name, self._root) as at:
+                if not folders.has_folder(part, at):
+                    continue
+                with folders.folder(part, at) as found:
+                    yield name, found
 
     def _part(self, datastore: str, part: str) -> "_Part":
         return _Part(self._root, datastore, part)
@@ -246,14 +303,38 @@ class _Part(ExitStack):
 def _whole(disk: Disk, at: int) -> bool:
     try:
         data = os.stat(data_name(disk.lun, disk.format), dir_fd=at, follow_symlinks=False)
-        index = os.stat(index_name(disk.lun), dir_fd=at, follow_symlinks=False)
-    except FileNotFoundError:
+        index = folders.open_file(index_name(disk.lun), at)
+    except (FileNotFoundError, Refused):
         return False
-    return data.st_size == disk.size and index.st_size == index_size(disk.size)
+    try:
+        return data.st_size == disk.size and fits(index, disk)
+    finally:
+        os.close(index)
 
 
-def _checked(version: str) -> str:
-    """``version`` as the name of a folder. Raises Refused when it could be more than that."""
+def _put(version: str, staging: int, items: int) -> None:
+    """Move a version's folder from ``staging`` to ``items``, in place of one that is there; durable on return."""
+    if not folders.has_folder(version, items):
+        os.rename(version, version, src_dir_fd=staging, dst_dir_fd=items)
+    else:
+        trash = _trash(version)
+        if folders.swap(version, staging, items):
+            os.rename(version, trash, src_dir_fd=staging, dst_dir_fd=staging)
+        else:
+            # After a crash in between the new one is in staging, whole, and found there by the next attempt.
+            os.rename(version, trash, src_dir_fd=items, dst_dir_fd=staging)
+            os.rename(version, version, src_dir_fd=staging, dst_dir_fd=items)
+        os.fsync(items)
+        folders.remove_tree(trash, staging)
+    os.fsync(items)
+    os.fsync(staging)
+
+
+def _trash(version: str) -> str:
+    return f"{TRASH}{version}-{time.monotonic_ns()}"
+
+
+def _check(version: str) -> None:
+    """Look whether ``version`` can be the name of a folder. Raises Refused when it could be more than that."""
     if _VERSION.fullmatch(version) is None:
         raise refused("internal", STEP, "The version's id is not one that the hub makes")
-    return version

@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from connector.backends import folders
+from connector.backends.arrivals import Arrivals
 from connector.backends.base import SourceDisk
 from connector.failures import Refused, refused
 from contracts.events.from_pods import Vm, VmDisk
@@ -45,6 +46,7 @@ class Sources:
     def __init__(self, root: int) -> None:
         self._vms = folders.ensure_folder("vms", root)
         self._incoming = folders.ensure_folder("incoming", root)
+        self.arrivals = Arrivals(self._incoming)
 
     def close(self) -> None:
         os.close(self._vms)
@@ -200,8 +202,8 @@ def _holder(lock: str, at: int) -> str | None:
 def _lock(lock: str, at: int, version: str) -> None:
     """Take a lock for ``version``. It appears with its content in one step, so a crash leaves no lock of nobody."""
     temporary = f"{lock}-{version}"
-    folders.write(temporary, at, version.encode())
     try:
+        folders.write(temporary, at, version.encode())
         os.link(temporary, lock, src_dir_fd=at, dst_dir_fd=at)
     except FileExistsError:
         holder = _holder(lock, at)

@@ -5,6 +5,7 @@ leaves a `Closed` behind, so that an old word which arrives late (or again) chan
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.from_pods import SourceRejected, SourceStarted
 from contracts.events.to_pods import (
+    CopyExtended,
     CopyRequested,
     CopyWithdrawn,
     Holder,
@@ -51,7 +53,8 @@ class Release(_Task, frozen=True, kw_only=True, tag="release"):
 
 
 class Copy(_Task, frozen=True, kw_only=True, tag="copy"):
-    """Make a copy."""
+    """Make a copy. ``ticket`` opens the doors of ``holders`` until ``ticket_expires``; all three may be renewed while
+    it is under way."""
 
     copy: str
     image: str
@@ -60,6 +63,7 @@ class Copy(_Task, frozen=True, kw_only=True, tag="copy"):
     manifest: Manifest
     holders: tuple[Holder, ...]
     ticket: str
+    ticket_expires: datetime | None = None
     datastore: str | None
 
 
@@ -71,6 +75,17 @@ class Withdraw(_Task, frozen=True, kw_only=True, tag="withdraw"):
 
 
 Task: TypeAlias = Import | Discard | Release | Copy | Withdraw
+
+
+def same_work(one: Task | None, other: Task) -> bool:
+    """Whether two tasks ask for the same: a ticket and holders that were renewed change nothing about the work."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(task: Task | None) -> Task | None:
+    if not isinstance(task, Copy):
+        return task
+    return msgspec.structs.replace(task, ticket="", ticket_expires=None, holders=())
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +154,10 @@ def source_released(task: Task | None, closed: Closed | None, event: SourceRelea
 
 
 def copy_requested(task: Task | None, closed: Closed | None, event: CopyRequested, saga: str) -> Decision:
-    """A copy begins or goes on; an attempt that is not newer than what is known changes nothing."""
+    """A copy begins or goes on; an attempt that is not newer than what is known changes nothing but its ticket."""
     same = Decision(task, closed)
     if isinstance(task, Copy) and task.attempt >= event.attempt:
-        return same
+        return Decision(_renewed(task, event), closed)
     if closed is not None:
         # The same attempt again after it was done or rejected: the word about its end may have been missed, and doing
         # it again finds the item in the library, or tries once more.
@@ -159,9 +174,29 @@ def copy_requested(task: Task | None, closed: Closed | None, event: CopyRequeste
         manifest=event.manifest,
         holders=event.holders,
         ticket=event.ticket,
+        ticket_expires=event.ticket_expires,
         datastore=event.datastore,
     )
     return Decision(begun, closed)
+
+
+def copy_extended(task: Task | None, closed: Closed | None, event: CopyExtended) -> Decision:
+    """The attempt under way goes on with another ticket, and with the holders of now."""
+    return Decision(_renewed(task, event) if isinstance(task, Copy) else task, closed)
+
+
+def copy_continues(task: Task | None, closed: Closed | None, attempt: int, event: Event) -> Decision:
+    """The ticket of a copy ends soon; if the copy is still wanted, another is asked for."""
+    wanted = isinstance(task, Copy) and task.attempt == attempt
+    return Decision(task, closed, (event,) if wanted else ())
+
+
+def _renewed(task: Copy, event: CopyRequested | CopyExtended) -> Copy:
+    """``task`` with the ticket and the holders of ``event``, if that is about the same attempt and lasts longer."""
+    ends, now = event.ticket_expires, task.ticket_expires
+    if task.attempt != event.attempt or ends is None or (now is not None and ends <= now):
+        return task
+    return msgspec.structs.replace(task, ticket=event.ticket, ticket_expires=ends, holders=event.holders)
 
 
 def copy_withdrawn(task: Task | None, closed: Closed | None, event: CopyWithdrawn, saga: str) -> Decision:
