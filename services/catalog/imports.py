@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from catalog import references
+from catalog.config import Config, Vouch
 from catalog.documents import IMAGE, IMAGE_NAME, JOB, NUMBER, POD, VERSION, Claim, name_key, number_key
 from catalog.domain import image as images
 from catalog.domain import importing
@@ -17,8 +20,9 @@ from catalog.follow import follow, follow_import
 from catalog.references import ByName
 from catalog.settings import CatalogSettings
 from contracts.errors import Failure, Problem
+from contracts.events import Event
 from contracts.events.from_pods import SourceDeleted, SourcePrepared, SourceRejected, SourceStarted
-from contracts.events.hub import VersionRequested
+from contracts.events.hub import VersionDeployed, VersionRequested
 from contracts.events.intake import ImageBuilt
 from contracts.names import ID
 from contracts.requests import Accepted, Actor, ImportVersion, RegisterImage
@@ -33,8 +37,9 @@ class ImportOverdue(Local, frozen=True, kw_only=True, tag="import.overdue"):
     version: str
 
 
-def reactions(settings: CatalogSettings) -> dict[type, Reaction]:
+def reactions(config: Config) -> dict[type, Reaction]:
     """The reactions of the import saga."""
+    settings = config.settings
 
     def on_command(message: Message[ImportVersion], work: Work) -> Accepted | Problem:
         return _accept(message.body, work, settings)
@@ -48,7 +53,10 @@ def reactions(settings: CatalogSettings) -> dict[type, Reaction]:
         if isinstance(answer, Problem):
             _keep_refusal(command, answer, work)
 
-    report = Reaction(_report_keys, _on_report)
+    def on_report(message: Message[SourceStarted | SourcePrepared | SourceRejected], work: Work) -> None:
+        _on_report(message, work, config.vouch)
+
+    report = Reaction(_report_keys, on_report)
     return {
         ImportVersion: Reaction(lambda message, get: _import_keys(message.body, get), on_command),
         ImageBuilt: Reaction(lambda message, get: _import_keys(as_command(message), get), on_built),
@@ -208,7 +216,11 @@ def _report_keys(message: Message[Any], get: Get) -> Iterator[Ref]:
         yield JOB(version.job)
 
 
-def _on_report(message: Message[SourceStarted | SourcePrepared | SourceRejected], work: Work) -> None:
+def _on_report(
+    message: Message[SourceStarted | SourcePrepared | SourceRejected],
+    work: Work,
+    vouch: Vouch,
+) -> None:
     said, id = message.body, message.body.version
     work.saga = ""  # what a pod says belongs to a job only once it is believed
     if _id.fullmatch(id) is None:
@@ -223,9 +235,16 @@ def _on_report(message: Message[SourceStarted | SourcePrepared | SourceRejected]
         return
     work.saga = version.import_job
     if events:
-        after = follow_import(work, id, version, events)
+        after = follow_import(work, id, version, [_vouched(event, vouch) for event in events])
         if isinstance(version, versions.Pending | versions.DeployingVm) and not isinstance(after, versions.DeployingVm):
             work.forget(f"import/{id}")
+
+
+def _vouched(event: Event, vouch: Vouch) -> Event:
+    """What a pod says of the content becomes the hub's word once it is accepted, and from then on nobody else's."""
+    if not isinstance(event, VersionDeployed):
+        return event
+    return msgspec.structs.replace(event, manifest=vouch(event.version, event.manifest))
 
 
 def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:

@@ -7,17 +7,35 @@ from typing import Any
 import msgspec
 
 from catalog import references
+from catalog.config import Config
 from catalog.documents import ALL_PODS, COPY, FLEET, JOB, NUMBER, POD, VERSION, Claim, number_key
 from catalog.domain import copies, publishing
 from catalog.domain import job as jobs
 from catalog.domain.copies import CopyEvent, Publication
 from catalog.domain.number import normalise
 from catalog.domain.publishing import Published
-from catalog.domain.version import Available, Failed, PartiallyAvailable, Publishing, Replicating
+from catalog.domain.version import (
+    Available,
+    DeployingVm,
+    Failed,
+    PartiallyAvailable,
+    Pending,
+    Publishing,
+    Replicating,
+    Version,
+    manifest_of,
+)
 from catalog.follow import follow
-from catalog.settings import CatalogSettings
 from contracts.errors import Problem
-from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyPlanned, CopyStarted, PlacementRefused
+from contracts.events.hub import (
+    CopyAvailable,
+    CopyDelayed,
+    CopyFailed,
+    CopyLost,
+    CopyPlanned,
+    CopyStarted,
+    PlacementRefused,
+)
 from contracts.requests import Accepted, PublishVersion
 from runtime.work import Get, Local, Message, Reaction, Ref, Work
 
@@ -29,11 +47,11 @@ class PublishOverdue(Local, frozen=True, kw_only=True, tag="publish.overdue"):
     publication: int
 
 
-def reactions(settings: CatalogSettings) -> dict[type, Reaction]:
+def reactions(config: Config) -> dict[type, Reaction]:
     """The reactions of the publish saga."""
 
     def on_command(message: Message[PublishVersion], work: Work) -> Accepted | Problem:
-        return _accept(message.body, work, settings)
+        return _accept(message.body, work, config)
 
     copy = Reaction(_copy_keys, _on_copy)
     return {
@@ -43,6 +61,7 @@ def reactions(settings: CatalogSettings) -> dict[type, Reaction]:
         CopyDelayed: copy,
         CopyAvailable: copy,
         CopyFailed: copy,
+        CopyLost: copy,
         PlacementRefused: Reaction(_version_keys, _on_refused),
         PublishOverdue: Reaction(_version_keys, _on_overdue),
     }
@@ -64,7 +83,7 @@ def _publish_keys(message: Message[PublishVersion], get: Get) -> Iterator[Ref]:
             yield VERSION(claim.id)
 
 
-def _accept(command: PublishVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
+def _accept(command: PublishVersion, work: Work, config: Config) -> Accepted | Problem:
     """Start a publish, or refuse it and change nothing."""
     at = work.message.at
     found = references.find(work, command.actor.tenant, command.image)
@@ -85,10 +104,11 @@ def _accept(command: PublishVersion, work: Work, settings: CatalogSettings) -> A
     fleet = work.get(FLEET, ALL_PODS)
     named = command.targets.pods[: publishing.MOST_PODS]
     known = {pod for pod in named if work.get(POD, pod) is not None}
+    version = _vouched(version, claim.id, config)
     problem = publishing.objection_to(command, known, any_pod=fleet is not None and fleet.pods > 0)
     if problem is not None:
         return problem
-    seconds = settings.publish_deadline if command.deadline is None else command.deadline
+    seconds = config.settings.publish_deadline if command.deadline is None else command.deadline
     deadline = at + timedelta(seconds=seconds)
     events = publishing.decide_request(version, claim.id, command, deadline)
     if isinstance(events, Problem):
@@ -112,8 +132,16 @@ def _accept(command: PublishVersion, work: Work, settings: CatalogSettings) -> A
     )
     follow(work, claim.id, msgspec.structs.replace(version, job=job), events)
     overdue = PublishOverdue(version=claim.id, publication=events[-1].publication)
-    work.remind(f"publish/{claim.id}", deadline + timedelta(seconds=settings.publish_margin), overdue)
+    work.remind(f"publish/{claim.id}", deadline + timedelta(seconds=config.settings.publish_margin), overdue)
     return Accepted(job=job, image=image_id, version=claim.id, number=number)
+
+
+def _vouched(version: Version, id: str, config: Config) -> Version:
+    """The version with its content signed afresh: it may be older than the key, or than signatures altogether."""
+    manifest = manifest_of(version)
+    if isinstance(version, Pending | DeployingVm) or manifest is None:
+        return version
+    return msgspec.structs.replace(version, manifest=config.vouch(id, manifest))
 
 
 def version_not_found(number: str) -> Problem:

@@ -1,11 +1,15 @@
 """The catalog's settings."""
 
+from pathlib import Path
+
 from runtime.settings import Settings
 
 
 class CatalogSettings(Settings, frozen=True, kw_only=True):
-    """All in seconds; see `runtime.settings` for the common ones."""
+    """Times are in seconds; see `runtime.settings` for the common ones."""
 
+    manifest_key: str = ""
+    """The key that signs manifests, made when missing, with ``.pub`` beside it; by default in the data folder."""
     import_deadline: float = 6 * 3600.0
     """From acceptance of an import to the source pod's last word; then the version is FAILED."""
     publish_deadline: float = 4 * 3600.0
@@ -14,6 +18,10 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     """Whose images other systems import, ``jenkins=acme,packer=lab``; one that is not named imports for ``default``."""
     publish_margin: float = 120.0
     """How much longer the catalog itself waits: the replicator enforces the deadline of each copy and says so."""
+
+    @property
+    def key_path(self) -> Path:
+        return Path(self.manifest_key) if self.manifest_key else self.folder / "manifest.key"
 
     def tenant_of(self, speaker: str) -> str:
         """The tenant for which a speaker on the intake (``intake:jenkins``) imports."""

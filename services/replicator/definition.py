@@ -7,7 +7,9 @@ from replicator.handlers import LOCAL, Config, reactions
 from replicator.queries import QUERIES
 from replicator.settings import ReplicatorSettings
 from runtime.service import Definition
+from runtime.signing import PrivateKey
 from runtime.tickets import Signer
+from runtime.upload_tickets import UploadSigner
 
 
 def definition(settings: ReplicatorSettings) -> Definition:
@@ -16,8 +18,14 @@ def definition(settings: ReplicatorSettings) -> Definition:
     Raises:
         KeyFileError: the key file cannot be used.
     """
-    signer = Signer.open(settings.key_path)
-    config = Config(sign=signer.sign, policy=settings.policy, ticket_seconds=settings.ticket_seconds)
+    key = PrivateKey.open(settings.key_path)
+    config = Config(
+        sign=Signer(key).sign,
+        uploads=UploadSigner(key),
+        policy=settings.policy,
+        ticket_seconds=settings.ticket_seconds,
+        repair_seconds=settings.repair_seconds,
+    )
     return Definition(
         name=Speaker.REPLICATOR,
         reactions=reactions(config),

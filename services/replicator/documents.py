@@ -2,6 +2,7 @@
 
 from replicator.domain.copy import Copy
 from replicator.domain.inventory import Collecting
+from replicator.domain.limits import PodLimits
 from replicator.domain.placement import Placement, Roster
 from replicator.domain.pod import Pod
 from runtime.work import Kind
@@ -16,3 +17,5 @@ ROSTER: Kind[Roster] = Kind("roster", Roster)
 """By version."""
 INVENTORY: Kind[Collecting] = Kind("inventory", Collecting)
 """The inventory under way, by pod."""
+LIMITS: Kind[PodLimits] = Kind("limits", PodLimits)
+"""By pod. Apart from the pod, which each heartbeat writes."""

@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from contracts.events.from_pods import (
+    CopyContinued,
+    CopyCorrupted,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -12,22 +16,31 @@ from contracts.events.from_pods import (
     PodReported,
 )
 from contracts.events.hub import VersionPublishRequested
-from replicator import copies, pods
+from contracts.requests import AdmitExport, AdmitUpload, SetPodLimits
+from replicator import copies, grants, limits, pods
 from replicator.config import Config
-from replicator.messages import LOCAL, PodSilent, PublishOverdue, RetryDue
-from runtime.work import Keys, Message, Reaction, Work
+from replicator.messages import LOCAL, PodSilent, PublishOverdue, RepairStalled, RetryDue
+from runtime.work import Handle, Keys, Message, Reaction, Work
 
 __all__ = ["LOCAL", "Config", "reactions"]
 
-_TABLE: dict[type, tuple[Keys, Callable[[Message[Any], Work, Config], None]]] = {
+_Handle = Callable[[Message[Any], Work, Config], msgspec.Struct | None]
+
+_TABLE: dict[type, tuple[Keys, _Handle]] = {
     VersionPublishRequested: (copies.publish_keys, copies.publish),
     CopyTransferred: (copies.report_keys, copies.report),
     CopyFinalised: (copies.report_keys, copies.report),
     CopyRejected: (copies.report_keys, copies.report),
+    CopyContinued: (copies.serving_keys, copies.continued),
+    CopyCorrupted: (copies.serving_keys, copies.corrupted),
     PodAnnounced: (pods.announced_keys, pods.announced),
     PodReported: (pods.reported_keys, pods.reported),
     InventoryReported: (pods.inventory_keys, pods.inventory),
-    RetryDue: (copies.retry_keys, copies.retry),
+    SetPodLimits: (limits.limits_keys, limits.set_limits),
+    AdmitUpload: (grants.upload_keys, grants.upload),
+    AdmitExport: (grants.export_keys, grants.export),
+    RetryDue: (copies.serving_keys, copies.retry),
+    RepairStalled: (copies.serving_keys, copies.stalled),
     PublishOverdue: (copies.overdue_keys, copies.overdue),
     PodSilent: (pods.silent_keys, pods.silent),
 }
@@ -38,8 +51,8 @@ def reactions(config: Config) -> Mapping[type, Reaction]:
     return {kind: Reaction(keys, _bind(handle, config)) for kind, (keys, handle) in _TABLE.items()}
 
 
-def _bind(handle: Callable[[Message[Any], Work, Config], None], config: Config) -> Callable[[Message[Any], Work], None]:
-    def bound(message: Message[Any], work: Work) -> None:
-        handle(message, work, config)
+def _bind(handle: _Handle, config: Config) -> Handle:
+    def bound(message: Message[Any], work: Work) -> msgspec.Struct | None:
+        return handle(message, work, config)
 
     return bound

@@ -1,14 +1,22 @@
 """What the replicator tells itself when a deadline comes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from replicator.domain.copy import RetryPending
+from contracts.names import copy_id
+from replicator.domain.copy import Copy, Corrupt, RetryPending
 from runtime.work import Local, Work
 
 
 class RetryDue(Local, frozen=True, kw_only=True, tag="retry_due"):
-    """The attempt after ``attempt`` may begin."""
+    """The attempt after ``attempt`` may begin; of a CORRUPT copy, if somebody holds the version by now."""
+
+    copy: str
+    attempt: int
+
+
+class RepairStalled(Local, frozen=True, kw_only=True, tag="repair_stalled"):
+    """The ticket of a repair's attempt ended, and its pod did not ask for another: nothing more will come of it."""
 
     copy: str
     attempt: int
@@ -27,12 +35,29 @@ class PodSilent(Local, frozen=True, kw_only=True, tag="pod_silent"):
     pod: str
 
 
-LOCAL: TypeAlias = RetryDue | PublishOverdue | PodSilent
+LOCAL: TypeAlias = RetryDue | RepairStalled | PublishOverdue | PodSilent
 
 
 def remind_retry(work: Work, id: str, copy: RetryPending) -> None:
     """Make the next attempt of ``copy`` when its time comes."""
     work.remind(f"retry:{id}", copy.next_attempt, RetryDue(copy=id, attempt=copy.attempt), saga=copy.saga)
+
+
+def remind_repair(work: Work, copy: Corrupt | RetryPending, seconds: float) -> None:
+    """Look again after ``seconds`` whether ``copy`` can be made anew."""
+    id = copy_id(copy.version, copy.pod, copy.replica)
+    due = work.message.at + timedelta(seconds=seconds)
+    work.remind(f"retry:{id}", due, RetryDue(copy=id, attempt=copy.attempt), saga=copy.saga)
+
+
+def remind_stall(work: Work, id: str, copy: Copy, due: datetime) -> None:
+    """Take the latest attempt of a repair for lost at ``due``; replaces what was said of it before."""
+    work.remind(f"stall:{id}", due, RepairStalled(copy=id, attempt=copy.attempt), saga=copy.saga)
+
+
+def forget_stall(work: Work, id: str) -> None:
+    """The attempt ended."""
+    work.forget(f"stall:{id}")
 
 
 def forget_retry(work: Work, id: str) -> None:

@@ -1,21 +1,22 @@
 """Moving a copy: its facts applied, kept, and said to those whom they concern."""
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import Literal
 
-from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyPlanned, CopyStarted
-from contracts.events.to_pods import CopyRequested, CopyWithdrawn, Holder
+from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost, CopyPlanned, CopyStarted
+from contracts.events.to_pods import CopyWithdrawn
 from contracts.names import copy_id
 from replicator.config import Config
 from replicator.documents import COPY, PLACEMENT, POD
 from replicator.domain.copy import (
     Copy,
+    Corrupt,
     Delayed,
     Fact,
     Finalised,
     GaveUp,
     Kept,
+    Lost,
     Parked,
     Planned,
     RetryPending,
@@ -24,22 +25,14 @@ from replicator.domain.copy import (
     Transferred,
     Withdrawn,
     evolve,
+    underway,
     unfinished,
 )
-from replicator.domain.placement import Placement, held_by, sources
+from replicator.domain.placement import Placement, held_by, lost_by
 from replicator.domain.pod import with_waiting, without_waiting
-from replicator.messages import forget_retry, remind_retry
-from runtime.tickets import Ticket
-from runtime.work import Get, Ref, Work
-
-
-def serving(version: str, get: Get) -> Iterator[Ref]:
-    """The documents from which the holders of a version are chosen."""
-    yield PLACEMENT(version)
-    placement = get(PLACEMENT, version)
-    if placement is not None:
-        for name in (placement.manifest.source.pod, *placement.holders):
-            yield POD(name)
+from replicator.messages import forget_retry, forget_stall, remind_retry
+from replicator.serving import request
+from runtime.work import Work
 
 
 def move(work: Work, config: Config, copy: Copy | None, facts: Iterable[Fact], placement: Placement) -> Copy:
@@ -56,8 +49,10 @@ def move(work: Work, config: Config, copy: Copy | None, facts: Iterable[Fact], p
     id = copy_id(copy.version, copy.pod, copy.replica)
     if copy is not before:
         work.put(COPY, id, copy)
-    if isinstance(before, RetryPending) and not isinstance(copy, RetryPending):
+    if isinstance(before, RetryPending | Corrupt) and not isinstance(copy, RetryPending | Corrupt):
         forget_retry(work, id)
+    if before is not None and before.repairing and underway(before) and not underway(copy):
+        forget_stall(work, id)
     if unfinished(before) != unfinished(copy):
         pod = work.get(POD, copy.pod)
         if pod is not None:
@@ -99,6 +94,13 @@ def _say(work: Work, config: Config, copy: Copy, fact: Fact, placement: Placemen
             held = held_by(placement, copy.pod)
             if held is not placement:
                 work.put(PLACEMENT, copy.version, held)
+        case Lost(failure):
+            lost = CopyLost(
+                copy=id, version=copy.version, image=copy.image, pod=copy.pod, state="CORRUPT", failure=failure,
+                revision=copy.revision,
+            )  # fmt: skip
+            work.emit(lost, saga=saga)
+            work.put(PLACEMENT, copy.version, lost_by(placement, copy.pod))
         case GaveUp(failure):
             failed = CopyFailed(
                 copy=id, version=copy.version, image=copy.image, pod=copy.pod, attempt=copy.attempt,
@@ -124,24 +126,3 @@ def _say_planned(work: Work, id: str, copy: Copy, fact: Planned | SkippedOver | 
         publication=copy.publication, wanted=placement.wanted, state=state, reason=reason, revision=copy.revision,
     )  # fmt: skip
     work.emit(planned, saga=copy.saga)
-
-
-def request(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
-    """Ask the copy's pod for the latest attempt. Saying it again is harmless: the attempt is the same.
-
-    The ticket opens doors until the publish's deadline, when a copy is withdrawn anyway, and never for longer than
-    the configured time.
-    """
-    id, at = copy_id(copy.version, copy.pod, copy.replica), work.message.at
-    names = (placement.manifest.source.pod, *placement.holders)
-    pods = {name: work.get(POD, name) for name in names}
-    holders = sources(placement, pods, id, copy.pod, copy.attempt)
-    expires = min(placement.deadline, at + timedelta(seconds=config.ticket_seconds))
-    roots = tuple(disk.root for disk in placement.manifest.disks)
-    ticket = config.sign(Ticket(pod=copy.pod, version=copy.version, roots=roots, expires=expires))
-    asked = CopyRequested(
-        pod=copy.pod, copy=id, version=copy.version, image=copy.image, tenant=placement.tenant,
-        attempt=copy.attempt, manifest=placement.manifest, ticket=ticket,
-        holders=tuple(Holder(pod=pod.name, address=pod.address) for pod in holders),
-    )  # fmt: skip
-    work.emit(asked, saga=copy.saga)

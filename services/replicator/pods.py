@@ -8,8 +8,9 @@ from contracts.events.from_pods import InventoryReported, PodAnnounced, PodRepor
 from contracts.events.hub import PodConnected, PodDisconnected, PodEnrolled
 from contracts.events.to_pods import InventoryRequested
 from replicator.config import Config
-from replicator.documents import COPY, INVENTORY, PLACEMENT, POD
-from replicator.domain.copy import Finalizing, Pending, Replicating
+from replicator.copies import again
+from replicator.documents import COPY, INVENTORY, LIMITS, PLACEMENT, POD
+from replicator.domain.copy import Corrupt, Finalizing, Pending, Replicating
 from replicator.domain.inventory import collect, wanted
 from replicator.domain.pod import (
     Announced,
@@ -30,8 +31,10 @@ from replicator.domain.pod import (
 )
 from replicator.domain.verdict import Start
 from replicator.domain.verdict import decide as decide_copy
+from replicator.limits import tell_limits
 from replicator.messages import PodSilent, remind_silence
-from replicator.moves import move, request, serving
+from replicator.moves import move
+from replicator.serving import request, serving
 from runtime.work import Get, Message, Ref, Work
 
 PUT_VM = "INSERT OR REPLACE INTO vms (pod, generation, name, body) VALUES (?, ?, ?, ?)"
@@ -45,12 +48,12 @@ DROP_ITEMS = "DELETE FROM items WHERE pod = ? AND generation < ?"
 
 
 def announced_keys(message: Message[PodAnnounced], get: Get) -> Iterator[Ref]:
-    """The pod, its unfinished copies, and who may serve them."""
+    """The pod and its limits, its unfinished copies, and who may serve them."""
     return _return_keys(message.pod, get)
 
 
 def reported_keys(message: Message[PodReported], get: Get) -> Iterator[Ref]:
-    """The pod alone; when it comes back, its unfinished copies too."""
+    """The pod alone; when it comes back, its limits and its unfinished copies too."""
     if isinstance(get(POD, message.pod), Offline):
         return _return_keys(message.pod, get)
     return iter([POD(message.pod)])
@@ -58,6 +61,7 @@ def reported_keys(message: Message[PodReported], get: Get) -> Iterator[Ref]:
 
 def _return_keys(name: str, get: Get) -> Iterator[Ref]:
     yield POD(name)
+    yield LIMITS(name)
     pod = get(POD, name)
     if pod is None:
         return
@@ -65,11 +69,11 @@ def _return_keys(name: str, get: Get) -> Iterator[Ref]:
         yield COPY(id)
         copy = get(COPY, id)
         if copy is not None:
-            yield from serving(copy.version, get)
+            yield from serving(copy, get)
 
 
 def announced(message: Message[PodAnnounced], work: Work, config: Config) -> None:
-    """A connector started: enrol its pod, and repeat what it may have forgotten."""
+    """A connector started: enrol its pod, and repeat what it may have missed."""
     pod = work.get(POD, message.pod)
     facts = decide(pod, message.pod, message.body, message.at)
     if not facts:
@@ -114,7 +118,8 @@ def _apply(work: Work, pod: Pod | None, name: str, facts: Iterable[Fact]) -> Pod
 
 
 def _resume(work: Work, config: Config, pod: Pod) -> None:
-    """Ask again for what is under way, with the same attempt; start what waited for the pod."""
+    """Tell its limits again, ask again for what is under way, with the same attempt; start what waited for the pod."""
+    tell_limits(work, pod.name)
     if not isinstance(pod, Connected | Draining):
         return
     for id in pod.waiting:
@@ -127,6 +132,8 @@ def _resume(work: Work, config: Config, pod: Pod) -> None:
                 request(work, config, copy, placement)
             case Pending() if isinstance(pod, Connected):
                 move(work, config, copy, decide_copy(copy, Start()), placement)
+            case Corrupt():
+                again(work, config, copy)
 
 
 def silent_keys(message: Message[PodSilent], _: Get) -> Iterator[Ref]:

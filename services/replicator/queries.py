@@ -21,10 +21,10 @@ from contracts.requests import (
     Request,
     VmPage,
 )
-from contracts.views import CopyView, ItemView, PodView, VmView
-from replicator.documents import COPY, PLACEMENT, POD
-from replicator.domain.copy import Available, Copy, Failed, Finalizing, RetryPending, Skipped
-from replicator.domain.pod import Pod
+from contracts.views import ItemView, PodView, VmView
+from replicator.documents import COPY, LIMITS, PLACEMENT, POD
+from replicator.domain.limits import PodLimits
+from replicator.views import copy_view, no_pod, pod_view
 from runtime.store import Reader
 
 LARGEST_PAGE = 1000
@@ -43,20 +43,31 @@ async def pods(request: ListPods, reader: Reader) -> PodPage:
     )
     found = [POD.decode(body) for (body,) in rows]
     more = found[limit - 1].name if len(found) > limit else None
-    return PodPage(items=tuple(_pod_view(pod) for pod in found[:limit]), next=more)
+    page = found[:limit]
+    limits = await _limits(reader, page[0].name, page[-1].name) if page else {}
+    return PodPage(items=tuple(pod_view(pod, limits.get(pod.name, PodLimits())) for pod in page), next=more)
+
+
+async def _limits(reader: Reader, first: str, last: str) -> dict[str, PodLimits]:
+    rows = await reader.rows(
+        "SELECT id, body FROM documents WHERE kind = ? AND id BETWEEN ? AND ?", (LIMITS.name, first, last)
+    )
+    return {id: LIMITS.decode(body) for id, body in rows}
 
 
 async def pod(request: GetPod, reader: Reader) -> PodView | Problem:
     """One pod."""
     found = await reader.get(POD, request.pod)
-    return _no_pod(request.pod) if found is None else _pod_view(found)
+    if found is None:
+        return no_pod(request.pod)
+    return pod_view(found, await reader.get(LIMITS, request.pod) or PodLimits())
 
 
 async def vms(request: GetPodVms, reader: Reader) -> VmPage | Problem:
     """The VMs of a pod's last complete inventory."""
     found = await reader.get(POD, request.pod)
     if found is None:
-        return _no_pod(request.pod)
+        return no_pod(request.pod)
     rows = await reader.rows(
         "SELECT body FROM vms WHERE pod = ? AND generation = ? ORDER BY name", (found.name, found.generation)
     )
@@ -71,13 +82,16 @@ async def library(request: GetPodLibrary, reader: Reader) -> ItemPage | Problem:
     """The library of a pod's last complete inventory."""
     found = await reader.get(POD, request.pod)
     if found is None:
-        return _no_pod(request.pod)
+        return no_pod(request.pod)
     rows = await reader.rows(
         "SELECT body FROM items WHERE pod = ? AND generation = ? ORDER BY version, datastore",
         (found.name, found.generation),
     )
     listed = [_item(body) for (body,) in rows]
-    views = [ItemView(version=one.version, datastore=one.datastore, digest=one.digest, size=one.size) for one in listed]
+    views = [
+        ItemView(version=one.version, datastore=one.datastore, digest=one.digest, size=one.size, state=one.state)
+        for one in listed
+    ]
     return ItemPage(items=tuple(views), at=found.inventory_at)
 
 
@@ -97,63 +111,12 @@ async def copies(request: ListCopies, reader: Reader) -> CopyPage:
         "SELECT id, body FROM documents WHERE kind = ? AND id > ? AND id < ? ORDER BY id LIMIT ?",
         (COPY.name, prefix + (request.cursor or ""), request.version + chr(ord("_") + 1), limit + 1),
     )
-    items = tuple(_copy_view(id, COPY.decode(body), placement.manifest.size) for id, body in rows[:limit])
+    items = tuple(copy_view(id, COPY.decode(body), placement.manifest.size) for id, body in rows[:limit])
     return CopyPage(items=items, next=items[-1].id.removeprefix(prefix) if len(rows) > limit else None)
 
 
 def _limit(asked: int) -> int:
     return min(max(asked, 1), LARGEST_PAGE)
-
-
-def _no_pod(name: str) -> Problem:
-    return Problem(
-        code="pod_not_found",
-        detail=f"no pod named {name[:64]!r} is enrolled",
-        hint="list the pods; a pod enrols itself when its connector starts",
-    )
-
-
-def _pod_view(pod: Pod) -> PodView:
-    return PodView(
-        name=pod.name,
-        state=_tag(pod),
-        hypervisor=pod.hypervisor,
-        family=pod.family,
-        connector_version=pod.connector_version,
-        address=pod.address,
-        formats=pod.formats,
-        labels=pod.labels,
-        datastores=pod.datastores,
-        dead_letters=pod.dead_letters,
-        last_seen=pod.last_seen,
-    )
-
-
-def _copy_view(id: str, copy: Copy, size: int) -> CopyView:
-    moved = isinstance(copy, Finalizing | Available)
-    return CopyView(
-        id=id,
-        version=copy.version,
-        pod=copy.pod,
-        replica=copy.replica,
-        datastore=copy.datastore if isinstance(copy, Available) else None,
-        state=_tag(copy),
-        attempt=copy.attempt,
-        digest=copy.digest if isinstance(copy, Available) else None,
-        bytes_total=size,
-        bytes_done=size if moved else 0,
-        bytes_network=copy.bytes_network,
-        bytes_reused=copy.bytes_reused,
-        failure=copy.failure if isinstance(copy, Failed | RetryPending) else None,
-        history=copy.history,
-        next_attempt=copy.next_attempt if isinstance(copy, RetryPending) else None,
-        reason=copy.reason if isinstance(copy, Skipped) else "",
-        updated=copy.updated,
-    )
-
-
-def _tag(state: Pod | Copy) -> str:
-    return str(state.__struct_config__.tag)
 
 
 QUERIES: Mapping[type[Request], Callable[[Any, Reader], Awaitable[msgspec.Struct]]] = {

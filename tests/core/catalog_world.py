@@ -4,6 +4,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from catalog.config import Config
 from catalog.documents import JOB, VERSION
 from catalog.handlers import reactions
 from catalog.settings import CatalogSettings
@@ -13,6 +16,7 @@ from contracts.events.hub import (
     CopyAvailable,
     CopyDelayed,
     CopyFailed,
+    CopyLost,
     CopyPlanned,
     CopyStarted,
     PodEnrolled,
@@ -40,11 +44,16 @@ def manifest(*disks: Disk, source: Source = SOURCE) -> Manifest:
     return Manifest(disks=disks or (disk(), disk("data", 1)), source=source, created=START)
 
 
+def vouched(version: str, manifest: Manifest) -> Manifest:
+    """The manifest with what stands for the hub's signature in these tests: the version it was vouched for."""
+    return msgspec.structs.replace(manifest, signature=f"hub/{version}")
+
+
 class World(Driver):
     """A driver of the catalog with pods pod-1 to pod-3 enrolled."""
 
     def __init__(self, *, pods: int = 3) -> None:
-        super().__init__(reactions(SETTINGS))
+        super().__init__(reactions(Config(SETTINGS, vouched)))
         self._command = itertools.count(1)
         for n in range(1, pods + 1):
             self.say(PodEnrolled(pod=f"pod-{n}", hypervisor="qemu", revision=1), "replicator")
@@ -179,4 +188,16 @@ def available(version: str, pod: str, *, revision: int = 3) -> CopyAvailable:
 def failed(version: str, pod: str, *, revision: int = 3) -> CopyFailed:
     return CopyFailed(
         copy=copy_id(version, pod, 0), version=version, image="i", pod=pod, attempt=1, failure=BROKEN, revision=revision
+    )
+
+
+def lost(version: str, pod: str, *, revision: int = 4) -> CopyLost:
+    return CopyLost(
+        copy=copy_id(version, pod, 0),
+        version=version,
+        image="i",
+        pod=pod,
+        state="CORRUPT",
+        failure=BROKEN,
+        revision=revision,
     )

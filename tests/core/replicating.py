@@ -5,6 +5,8 @@ from typing import Any
 
 from contracts.errors import Failure
 from contracts.events.from_pods import (
+    CopyContinued,
+    CopyCorrupted,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -103,6 +105,26 @@ def rejected(pod: str, attempt: int = 1, *, retry: bool = True, code: str = "sou
     """The word that an attempt failed."""
     failure = Failure(code=code, step="transfer", text="it did not work", retry=retry)
     return CopyRejected(copy=copy_id(VERSION, pod, 0), version=VERSION, attempt=attempt, failure=failure)
+
+
+def corrupted(pod: str, **changes: Any) -> CopyCorrupted:
+    """The word that a copy at rest is not any more what was finalised."""
+    failure = Failure(code="bit_rot", step="scrub", text="bytes at rest changed", retry=True)
+    return CopyCorrupted(
+        **{
+            "copy": copy_id(VERSION, pod, 0),
+            "version": VERSION,
+            "digest": MANIFEST.digest,
+            "chunks": 1,
+            "failure": failure,
+        }
+        | changes
+    )
+
+
+def continued(pod: str, attempt: int = 1) -> CopyContinued:
+    """The word that an attempt takes longer than its ticket."""
+    return CopyContinued(copy=copy_id(VERSION, pod, 0), version=VERSION, attempt=attempt)
 
 
 def publishing(publication: int = 1, **changes: Any) -> VersionPublishRequested:

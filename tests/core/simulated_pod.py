@@ -12,6 +12,8 @@ import msgspec
 
 from contracts.errors import Failure
 from contracts.events.from_pods import (
+    CopyContinued,
+    CopyCorrupted,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -27,6 +29,7 @@ from contracts.events.from_pods import (
     SourceStarted,
 )
 from contracts.events.to_pods import (
+    CopyExtended,
     CopyRequested,
     CopyWithdrawn,
     InventoryRequested,
@@ -41,6 +44,9 @@ INTERVAL = 25.0
 DISK = Disk(role="os", lun=0, format="raw", size=4096, virtual_size=4096, root="a" * 64, sha256="b" * 64)
 FILES = (FileDigest(lun=0, format="raw", size=4096, root="a" * 64),)
 WRONG = "f" * 64
+TICKET = 400.0
+"""Seconds for which a ticket lives here."""
+ROT = Failure(code="bit_rot", step="scrub", text="bytes at rest changed", retry=True)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,9 @@ class Temper:
     vanish: float = 0.0
     """The pod is away for a while."""
     forge: float = 0.0
-    """It also says that another pod's copy is finished."""
+    """It also says that another pod's copy is finished, or corrupt."""
+    rot: float = 0.0
+    """What it finalised changes at rest, and the pod notices some time later."""
     repeat: float = 0.0
     """It says what it said again, under another id."""
 
@@ -70,7 +78,7 @@ class Say:
     """Something to report after ``delay`` seconds.
 
     What a task for a copy says is said only if its ``attempt`` still stands by then, and the task did not die with the
-    ``boot`` that began it.
+    ``boot`` that began it. An ``echo`` repeats late what was said before, whatever came of it since.
     """
 
     delay: float
@@ -78,6 +86,7 @@ class Say:
     copy: str = ""
     attempt: int = 0
     boot: int = 0
+    echo: bool = False
 
 
 @dataclass
@@ -86,6 +95,7 @@ class Item:
 
     attempt: int
     digest: str
+    rotten: bool = False
 
 
 @dataclass
@@ -105,6 +115,8 @@ class SimulatedPod:
     sources: set[str] = field(default_factory=set)
     spoken: set[tuple[str, int, str]] = field(default_factory=set)
     """(copy, attempt, digest) of every *finalised* it said about its own copies, with the right files."""
+    noticed: set[str] = field(default_factory=set)
+    """Its own copies that it ever found to be rotten."""
 
     def announced(self) -> PodAnnounced:
         return PodAnnounced(
@@ -140,6 +152,8 @@ class SimulatedPod:
                 if copy in self.library and self.library[copy].attempt <= attempt:
                     del self.library[copy]
                 return []
+            case CopyExtended():
+                return []  # the ticket opens doors that are not modelled here
             case InventoryRequested():
                 return [Say(0.1, self._inventory())]
         raise AssertionError(f"{body} is not for a pod")
@@ -147,6 +161,10 @@ class SimulatedPod:
     def says(self, say: Say) -> Any | None:
         """The report when its time came, or None when the attempt was overtaken; a good end enters the library."""
         body = say.body
+        if say.echo:
+            return body if (body.copy, body.attempt, body.digest) in self.spoken else None
+        if isinstance(body, CopyCorrupted) and say.copy:
+            return self._notice(say)
         if say.copy:
             alive = say.boot == self.boot and self.attempts.get(say.copy) == say.attempt
             if not alive or not self._stands(say.copy):
@@ -159,7 +177,17 @@ class SimulatedPod:
 
     def holds(self, copy: str, digest: str) -> bool:
         """Whether the library has the right bytes for a copy."""
-        return copy in self.library and self.library[copy].digest == digest
+        item = self.library.get(copy)
+        return item is not None and item.digest == digest and not item.rotten
+
+    def _notice(self, say: Say) -> Any | None:
+        """Bytes of an item turned out wrong, if it is still there and still that of the attempt."""
+        item = self.library.get(say.copy)
+        if item is None or item.attempt != say.attempt or item.digest != say.body.digest:
+            return None
+        item.rotten = True
+        self.noticed.add(say.copy)
+        return say.body
 
     def _stands(self, copy: str) -> bool:
         return self.attempts[copy] > self.withdrawn.get(copy, 0)
@@ -198,11 +226,19 @@ class SimulatedPod:
         delay = self.rng.uniform(0.5, 60) + (600 if self._chance(self.temper.slow) else 0)
         if self._chance(self.temper.hang):
             return []
+        goes_on = CopyContinued(copy=asked.copy, version=asked.version, attempt=asked.attempt)
+        asks = [
+            Say(later, goes_on, asked.copy, asked.attempt, self.boot)
+            for later in (TICKET / 2, TICKET)
+            if later < delay  # in time, although the word may take half a minute and more to arrive
+        ]
         for chance, retry in ((self.temper.reject, True), (self.temper.refuse, False)):
             if self._chance(chance):
                 failure = Failure(code="io_error", step="write", text="the disk said no", retry=retry)
                 rejected = CopyRejected(copy=asked.copy, version=asked.version, attempt=asked.attempt, failure=failure)
-                return [Say(delay, rejected, asked.copy, asked.attempt, self.boot)]
+                # Begun again by a restart, an attempt that was given up for good may succeed after all.
+                after_all = [self._end(asked, delay + 30)] if not retry and self._chance(self.temper.repeat) else []
+                return [*asks, Say(delay, rejected, asked.copy, asked.attempt, self.boot), *after_all]
         moved = CopyTransferred(
             copy=asked.copy, version=asked.version, attempt=asked.attempt, digest=asked.manifest.digest,
             bytes_network=4096, bytes_reused=0,
@@ -215,9 +251,24 @@ class SimulatedPod:
         if self._chance(self.temper.forge):
             other = asked.copy.replace(self.name, f"pod-{self.rng.randint(1, 3)}")
             if other != asked.copy:
-                forged = [Say(delay / 2, msgspec.structs.replace(self._end(asked, 0).body, copy=other))]
+                rot = msgspec.structs.replace(self._rot(asked, 0).body, copy=other)
+                forged = [
+                    Say(delay / 2, msgspec.structs.replace(self._end(asked, 0).body, copy=other)),
+                    Say(delay * 2, rot),
+                ]
         again = [replace(end, delay=end.delay + 20)] if self._chance(self.temper.repeat) else []
-        return [Say(delay, moved, asked.copy, asked.attempt, self.boot), end, *again, *forged]
+        later = end.delay + self.rng.uniform(200, 400)  # by then all words about the end have arrived
+        rots = [self._rot(asked, later)] if self._chance(self.temper.rot) else []
+        rots += [replace(one, delay=one.delay + 30) for one in rots if self._chance(self.temper.repeat)]
+        rots += [replace(end, delay=later + 15, echo=True) for _ in rots if self._chance(self.temper.repeat)]
+        moves = Say(delay, moved, asked.copy, asked.attempt, self.boot)
+        return [*asks, moves, end, *again, *forged, *rots]
+
+    def _rot(self, asked: CopyRequested, delay: float) -> Say:
+        corrupted = CopyCorrupted(
+            copy=asked.copy, version=asked.version, digest=asked.manifest.digest, chunks=1, failure=ROT
+        )
+        return Say(delay, corrupted, asked.copy, asked.attempt, self.boot)
 
     def _end(self, asked: CopyRequested, delay: float) -> Say:
         finalised = CopyFinalised(
@@ -227,11 +278,20 @@ class SimulatedPod:
         return Say(delay, finalised, asked.copy, asked.attempt, self.boot)
 
     def _root(self) -> str:
-        return "/".join(f"{copy}:{item.attempt}" for copy, item in sorted(self.library.items()))[-100:] or "empty"
+        return (
+            "/".join(f"{copy}:{item.attempt}:{item.rotten}" for copy, item in sorted(self.library.items()))[-100:]
+            or "empty"
+        )
 
     def _inventory(self) -> InventoryReported:
         items = tuple(
-            LibraryItem(version=copy.split("_")[0], datastore="store", digest=item.digest, size=4096)
+            LibraryItem(
+                version=copy.split("_")[0],
+                datastore="store",
+                digest=item.digest,
+                size=4096,
+                state="CORRUPT" if item.rotten else "INTACT",
+            )
             for copy, item in sorted(self.library.items())
         )
         return InventoryReported(root=self._root(), page=0, pages=1, vms=(), items=items)

@@ -13,30 +13,35 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from catalog.config import Config as CatalogConfig
 from catalog.documents import ALL_PODS, FLEET, JOB
 from catalog.domain import job as jobs
 from catalog.handlers import reactions as catalog_reactions
 from catalog.settings import CatalogSettings
 from contracts.events import SPEAKER_OF, Speaker
-from contracts.events.from_pods import PodReported
+from contracts.events.from_pods import CopyCorrupted, PodReported
 from contracts.manifest import Source
 from contracts.requests import Accepted, Actor, Command, ImportVersion, PublishVersion, command_id
 from contracts.topology import HEARS, STREAM_OF
 from core import truth
+from core.catalog_world import vouched
 from core.driver import START, Driver
-from core.simulated_pod import INTERVAL, Say, SimulatedPod, Temper
+from core.simulated_pod import INTERVAL, TICKET, Say, SimulatedPod, Temper
 from core.truth import ENDED, Violation
+from replicator.documents import COPY
+from replicator.domain import copy as copies
 from replicator.domain.retry import Policy
 from replicator.handlers import Config
 from replicator.handlers import reactions as replicator_reactions
 from runtime.work import Emitted, Message
 
 PODS = 3
-HORIZON = 3600.0
+HORIZON = 4 * 3600.0
 """Virtual seconds by which every saga has ended."""
 STEPS = 20_000
 ACTOR = Actor(tenant="acme", name="ann")
 SETTINGS = CatalogSettings(data="", import_deadline=200.0, publish_deadline=300.0)
+CATALOG = CatalogConfig(SETTINGS, vouched)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,9 @@ CALM = Weather(duplicate=0, drop=0, crash_before_commit=0, crash_before_ack=0, d
 UNRULY = Weather(temper=Temper(repeat=0.2))
 """Everything goes wrong on the way, nothing on the pods."""
 STORM = Weather(
-    temper=Temper(reject=0.25, refuse=0.05, corrupt=0.1, hang=0.05, slow=0.08, vanish=0.3, forge=0.15, repeat=0.2)
+    temper=Temper(
+        reject=0.25, refuse=0.05, corrupt=0.1, hang=0.05, slow=0.08, vanish=0.3, forge=0.15, rot=0.3, repeat=0.2
+    )
 )
 
 
@@ -83,9 +90,9 @@ class Simulation:
         self._busy = 0
         self._ids = itertools.count(1)
         policy = Policy(max_attempts=3, backoff=(5.0, 20.0))
-        config = Config(sign=lambda ticket: f"ticket of {ticket.pod}", policy=policy)
+        config = Config(sign=lambda ticket: f"ticket of {ticket.pod}", policy=policy, ticket_seconds=TICKET)
         self.hub: dict[Speaker, Driver] = {
-            Speaker.CATALOG: Driver(catalog_reactions(SETTINGS), ids="c1", dedupe=dedupe),
+            Speaker.CATALOG: Driver(catalog_reactions(CATALOG), ids="c1", dedupe=dedupe),
             Speaker.REPLICATOR: Driver(replicator_reactions(config), ids="e1", dedupe=dedupe),
         }
         self.catalog, self.replicator = self.hub[Speaker.CATALOG], self.hub[Speaker.REPLICATOR]
@@ -94,6 +101,7 @@ class Simulation:
         }
         self.commands: list[Command] = []
         self.accepted: dict[str, Accepted] = {}
+        self._counted = truth.Counted()
         self._held: dict[str, list[Callable[[], None]]] = {name: [] for name in self.pods}
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -147,9 +155,13 @@ class Simulation:
         """Whether the user has what he waited for, and nothing is on its way any more."""
         if self._busy or any(self._held.values()) or any(not pod.online for pod in self.pods.values()):
             return False
-        if any(name.startswith("retry:") for name in self.replicator.reminders):
+        if any(self._to_come(copy) for copy in self.replicator.all(COPY).values()):
             return False
         return bool(self.commands) and not self._user_waits()
+
+    def _to_come(self, copy: copies.Copy) -> bool:
+        """Whether it is still on its way, and can arrive."""
+        return copies.unfinished(copy) and not truth.hopeless(self.replicator, copy)
 
     # --- the hub ------------------------------------------------------------------------------------------------------
 
@@ -184,7 +196,7 @@ class Simulation:
 
     def _said(self, said: list[Emitted]) -> None:
         for one in said:
-            truth.check_word(one.event, self.pods)
+            truth.check_word(one.event, self.pods, self._counted)
             kind = type(one.event)
             message = Message(one.id, str(SPEAKER_OF[kind]), one.at, one.saga, one.event)
             if STREAM_OF[kind] == "TO_PODS":
@@ -248,6 +260,9 @@ class Simulation:
         self.later(say.delay, lambda: self._report(name, say, saga))
 
     def _report(self, name: str, say: Say, saga: str) -> None:
+        if isinstance(say.body, CopyCorrupted) and not self.pods[name].online:
+            self.later(100, lambda: self._report(name, say, saga))  # it looks again when it is back
+            return
         body = self.pods[name].says(say)
         if body is None:
             return

@@ -9,10 +9,10 @@ import pytest
 from catalog.documents import IMAGE, JOB, NUMBER, VERSION, number_key
 from contracts.errors import Failure
 from contracts.events.from_pods import SourceDeleted
-from contracts.events.hub import VersionFailed
+from contracts.events.hub import VersionDeployed, VersionFailed
 from contracts.events.intake import ImageBuilt, ImageBuiltV1
 from contracts.manifest import Source
-from core.catalog_world import ADA, EVE, SETTINGS, SOURCE, World, disk, manifest, refused
+from core.catalog_world import ADA, EVE, SETTINGS, SOURCE, World, disk, manifest, refused, vouched
 from core.driver import START
 
 
@@ -38,8 +38,16 @@ def test_the_states_of_a_good_import() -> None:
     assert world.said(world.prepared(accepted.version)) == ["version.deployed", "image.available"]
     assert world.state(accepted.version) == "DEPLOYMENT_DONE"
     assert world.job_state(accepted.job) == "SUCCESS"
-    assert world.version(accepted.version).manifest == manifest()
+    assert world.version(accepted.version).manifest == vouched(accepted.version, manifest())
     assert world.reminders == {}
+
+
+def test_a_signature_that_a_pod_puts_into_its_manifest_is_replaced_by_the_hubs() -> None:
+    world = World()
+    version = world.import_().version
+    forged = msgspec.structs.replace(manifest(), signature="hub/another")
+    deployed, *_ = [one.event for one in world.prepared(version, of=forged) if isinstance(one.event, VersionDeployed)]
+    assert deployed.manifest == vouched(version, manifest())
 
 
 def test_a_second_version_does_not_make_the_image_available_again() -> None:
@@ -138,7 +146,6 @@ def test_a_freed_number_is_not_freed_again_by_a_repeated_report() -> None:
         ({"number": "01.0.0"}, "version_number_invalid"),
         ({"number": "1.0.0\n"}, "version_number_invalid"),
         ({"number": "latest"}, "version_number_invalid"),
-        ({"mode": "convert", "source": Source(pod="pod-1", kind="file", name="a.raw")}, "mode_unsupported"),
         (
             {"source": msgspec.structs.replace(SOURCE, kind="snapshot")},  # type: ignore[arg-type]
             "source_kind_unsupported",

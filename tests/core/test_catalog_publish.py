@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from catalog.documents import VERSION
 from catalog.domain import importing, publishing
 from catalog.domain.states import TransitionError
 from catalog.domain.version import Version, evolve
@@ -29,6 +30,7 @@ from core.catalog_world import (
     manifest,
     planned,
     refused,
+    vouched,
 )
 from core.driver import START
 
@@ -46,12 +48,23 @@ def test_a_publish_asks_the_replicator_for_copies_of_the_manifest() -> None:
     accepted = world.deployed()
     job = world.publish(targets=pods("pod-1", "pod-3"), deadline=60)
     event = world.events()[-1]
-    assert (event.publication, event.manifest, event.targets.pods) == (1, manifest(), ("pod-1", "pod-3"))
+    content = vouched(accepted.version, manifest())
+    assert (event.publication, event.manifest, event.targets.pods) == (1, content, ("pod-1", "pod-3"))
     assert event.deadline == START + timedelta(seconds=60)
     assert world.emitted[-1].saga == job.job
     assert job.job != accepted.job
     assert world.state(accepted.version) == "PUBLISHING"
     assert world.job_state(job.job) == "PENDING"
+
+
+def test_a_version_that_was_imported_before_there_were_signatures_is_signed_when_it_is_published() -> None:
+    world = World()
+    id = world.deployed().version
+    unsigned = msgspec.structs.replace(world.version(id), manifest=manifest())
+    world.documents[VERSION.name, id] = msgspec.json.encode(unsigned)
+    world.publish()
+    assert world.events()[-1].manifest == vouched(id, manifest())
+    assert world.version(id).manifest == vouched(id, manifest())
 
 
 @pytest.mark.parametrize(
@@ -408,7 +421,7 @@ def test_a_refused_placement_fails_the_publish_with_its_reason_and_can_be_tried_
     said = world.copy(msgspec.structs.replace(REFUSED, version=version))
     assert world.said(said) == ["version.failed"]
     assert world.version(version).failure.code == "no_target"
-    assert world.version(version).manifest == manifest(), "the bytes are still on the source pod"
+    assert world.version(version).manifest == vouched(version, manifest()), "the bytes are still on the source pod"
     assert world.job_state(job) == "FAILURE"
     assert world.reminders == {}
     assert world.publish(again=True).number == "1.0.0"

@@ -35,6 +35,7 @@ from core.catalog_world import (
     manifest,
     planned,
     refused,
+    vouched,
 )
 from core.readside import stored
 from runtime.store import Reader
@@ -128,7 +129,11 @@ async def test_a_version_is_found_by_its_number_in_either_form(tmp_path: Path) -
     async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
         for number in ("1.0", "1.0.0"):
             view = await ask(reader, GetVersion(actor=ADA, image="base", number=number))
-            assert (view.id, view.state, view.manifest) == (accepted.version, "DEPLOYMENT_DONE", manifest())
+            assert (view.id, view.state, view.manifest) == (
+                accepted.version,
+                "DEPLOYMENT_DONE",
+                vouched(accepted.version, manifest()),
+            )
             assert (view.gallery, view.name, view.job) == ("default", "base", accepted.job)
         for number in ("1.1.0", "one", "1.0.0\n"):
             refused(await ask(reader, GetVersion(actor=ADA, image="base", number=number)), "version_not_found")

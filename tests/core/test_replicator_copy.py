@@ -7,13 +7,25 @@ import msgspec
 import pytest
 
 from contracts.errors import Failure
-from contracts.events.from_pods import CopyFinalised, CopyRejected, CopyTransferred
+from contracts.events.from_pods import CopyCorrupted, CopyFinalised, CopyRejected, CopyTransferred
 from core.driver import START
-from core.replicating import DEADLINE, FILES, MANIFEST, SAGA, TENANT, VERSION, finalised, rejected, transferred
+from core.replicating import (
+    DEADLINE,
+    FILES,
+    MANIFEST,
+    SAGA,
+    TENANT,
+    VERSION,
+    corrupted,
+    finalised,
+    rejected,
+    transferred,
+)
 from replicator.domain.copy import (
     HISTORY,
     Available,
     Copy,
+    Corrupt,
     Delayed,
     Failed,
     Finalizing,
@@ -28,7 +40,7 @@ from replicator.domain.copy import (
 )
 from replicator.domain.placement import Placement
 from replicator.domain.retry import Policy
-from replicator.domain.verdict import Expire, Start, Wait, decide, judge
+from replicator.domain.verdict import Expire, Start, Wait, decide, goes_on, judge, judge_loss
 
 FAILURE = Failure(code="io_error", step="write", text="it broke")
 COMMON: dict[str, Any] = {
@@ -42,7 +54,8 @@ FINALIZING = Finalizing(**COMMON)
 AVAILABLE = Available(**COMMON, digest=MANIFEST.digest, item="item-1", datastore="store", files=FILES)
 FAILED = Failed(**COMMON, failure=FAILURE)
 SKIPPED = Skipped(**COMMON, reason="format_unsupported: disk 0")
-STATES: tuple[Copy, ...] = (PENDING, REPLICATING, RETRYING, FINALIZING, AVAILABLE, FAILED, SKIPPED)
+CORRUPT = Corrupt(**COMMON | {"first": 2, "repairing": True}, failure=FAILURE)
+STATES: tuple[Copy, ...] = (PENDING, REPLICATING, RETRYING, FINALIZING, AVAILABLE, FAILED, SKIPPED, CORRUPT)
 PLACEMENT = Placement(
     version=VERSION, image="image-1", tenant=TENANT, publication=1, saga=SAGA, manifest=MANIFEST,
     digest=MANIFEST.digest, deadline=DEADLINE, wanted=1,
@@ -57,7 +70,9 @@ def name(copy: Copy | None) -> str:
 
 def after(copy: Copy | None, order: Any) -> Copy | None:
     """The copy after an order or a report."""
-    if isinstance(order, CopyTransferred | CopyFinalised | CopyRejected):
+    if isinstance(order, CopyCorrupted):
+        facts = judge_loss(copy, order)
+    elif isinstance(order, CopyTransferred | CopyFinalised | CopyRejected):
         facts = judge(copy, order, PLACEMENT, POLICY, START)
     else:
         facts = decide(copy, order)
@@ -82,25 +97,30 @@ ORDERS: dict[str, Any] = {
     "finalised, a file missing": finalised("pod-2", files=FILES[:1]),
     "finalised, earlier attempt": finalised("pod-2", attempt=0),
     "finalised, later attempt": finalised("pod-2", attempt=2),
+    "corrupted": corrupted("pod-2"),
+    "corrupted, other content": corrupted("pod-2", digest="0" * 64),
 }
 P, R, Y, F, A, X, S = "PENDING", "REPLICATING", "RETRY_PENDING", "FINALIZING", "AVAILABLE", "FAILED", "SKIPPED"
+C = "CORRUPT"
 TABLE: dict[str, tuple[str, ...]] = {
-    #                              P  R  Y  F  A  X  S
-    "plan":                       (P, P, P, P, A, P, P),
-    "plan to skip":               (S, S, S, S, A, S, S),
-    "start":                      (R, R, R, F, A, X, S),
-    "wait":                       (P, R, P, F, A, X, S),
-    "expire":                     (X, X, X, X, A, X, S),
-    "expire another publish":     (P, R, Y, F, A, X, S),
-    "transferred":                (P, F, Y, F, A, X, S),
-    "finalised":                  (P, A, A, A, A, A, S),
-    "rejected, retry":            (P, Y, Y, Y, A, X, S),
-    "rejected for good":          (P, X, Y, X, A, X, S),
-    "transferred, wrong digest":  (P, Y, Y, Y, A, X, S),
-    "finalised, wrong digest":    (P, Y, Y, Y, A, X, S),
-    "finalised, a file missing":  (P, Y, Y, Y, A, X, S),
-    "finalised, earlier attempt": (P, R, Y, F, A, X, S),
-    "finalised, later attempt":   (P, R, Y, F, A, X, S),
+    #                              P  R  Y  F  A  X  S  C
+    "plan":                       (P, P, P, P, A, P, P, P),
+    "plan to skip":               (S, S, S, S, A, S, S, S),
+    "start":                      (R, R, R, F, A, X, S, R),
+    "wait":                       (P, R, P, F, A, X, S, C),
+    "expire":                     (X, X, X, X, A, X, S, C),
+    "expire another publish":     (P, R, Y, F, A, X, S, C),
+    "transferred":                (P, F, Y, F, A, X, S, C),
+    "finalised":                  (P, A, A, A, A, A, S, C),
+    "rejected, retry":            (P, Y, Y, Y, A, X, S, C),
+    "rejected for good":          (P, X, Y, X, A, X, S, C),
+    "transferred, wrong digest":  (P, Y, Y, Y, A, X, S, C),
+    "finalised, wrong digest":    (P, Y, Y, Y, A, X, S, C),
+    "finalised, a file missing":  (P, Y, Y, Y, A, X, S, C),
+    "finalised, earlier attempt": (P, R, Y, F, A, X, S, C),
+    "finalised, later attempt":   (P, R, Y, F, A, X, S, C),
+    "corrupted":                  (P, R, Y, F, C, X, S, C),
+    "corrupted, other content":   (P, R, Y, F, A, X, S, C),
 }  # fmt: skip
 
 
@@ -250,10 +270,71 @@ def test_a_pods_words_are_cut_to_size_and_its_unknown_codes_become_internal() ->
 
 
 def test_unfinished_are_the_states_on_the_way() -> None:
-    assert [name(state) for state in STATES if unfinished(state)] == [P, R, Y, F]
+    assert [name(state) for state in STATES if unfinished(state)] == [P, R, Y, F, C]
     assert not unfinished(None)
 
 
 @pytest.mark.parametrize("order", [Start(), Wait(), Expire(1, offline=True), finalised("pod-2")])
 def test_a_copy_that_does_not_exist_answers_nothing_but_a_plan(order: Any) -> None:
     assert after(None, order) is None
+
+
+def test_a_lost_copy_keeps_its_failure_and_is_made_again_with_all_its_attempts() -> None:
+    lost = after(msgspec.structs.replace(AVAILABLE, attempt=3, first=1), corrupted("pod-2"))
+    assert isinstance(lost, Corrupt)
+    assert (lost.first, lost.repairing, lost.revision) == (4, True, 1)
+    assert lost.history == (lost.failure,) == (corrupted("pod-2").failure,)
+    copy: Copy | None = lost
+    for attempt in (4, 5):
+        copy = after(after(copy, Start()), rejected("pod-2", attempt))
+        assert name(copy) == Y
+    copy = after(after(copy, Start()), rejected("pod-2", 6))
+    assert isinstance(copy, Failed)
+    assert not copy.repairing
+
+
+@pytest.mark.parametrize("words", [finalised("pod-2"), transferred("pod-2"), rejected("pod-2", retry=False)])
+def test_no_late_word_about_the_attempt_that_was_lost_ends_its_repair(words: Any) -> None:
+    repairing = after(CORRUPT, Start())
+    assert isinstance(repairing, Replicating)
+    for state in (CORRUPT, repairing, after(repairing, rejected("pod-2", 2))):
+        assert after(state, words) == state
+
+
+@pytest.mark.parametrize("order", [None, rejected("pod-2", 2), transferred("pod-2", 2)])
+def test_no_deadline_of_a_publish_ends_a_repair(order: Any) -> None:
+    copy = after(CORRUPT, Start())
+    copy = copy if order is None else after(copy, order)
+    assert copy is not None
+    assert copy.repairing
+    assert after(copy, Expire(1, offline=False)) == copy
+
+
+def test_a_repaired_copy_is_as_any_other() -> None:
+    healed = after(after(CORRUPT, Start()), finalised("pod-2", 2))
+    assert isinstance(healed, Available)
+    assert not healed.repairing
+    assert name(after(healed, corrupted("pod-2"))) == C
+
+
+def test_a_publish_takes_a_repair_over_with_its_own_deadline() -> None:
+    for state in (CORRUPT, after(CORRUPT, Start())):
+        planned = after(state, PLAN)
+        assert planned is not None
+        assert (name(planned), planned.repairing, planned.first) == (P, False, planned.attempt + 1)
+        assert name(after(planned, Expire(1, offline=True))) == X
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "expected"),
+    [
+        (REPLICATING, 1, True),
+        (FINALIZING, 1, True),
+        (REPLICATING, 0, False),
+        (REPLICATING, 2, False),
+        (msgspec.structs.replace(REPLICATING, withdrawn=1), 1, False),
+        *((state, 1, False) for state in (PENDING, RETRYING, AVAILABLE, FAILED, SKIPPED, CORRUPT, None)),
+    ],
+)
+def test_only_the_attempt_that_a_pod_is_at_goes_on(state: Copy | None, attempt: int, expected: bool) -> None:
+    assert goes_on(state, attempt) is expected

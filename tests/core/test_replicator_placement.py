@@ -10,7 +10,17 @@ from contracts.events.hub import Targets
 from contracts.names import copy_id
 from core.driver import START
 from core.replicating import DEADLINE, FILES, MANIFEST, SAGA, TENANT, VERSION, announcement
-from replicator.domain.placement import HOLDERS_KNOWN, HOLDERS_OFFERED, Placement, held_by, mismatch, resolve, sources
+from replicator.domain.groups import LARGEST, groups
+from replicator.domain.placement import (
+    HOLDERS_KNOWN,
+    HOLDERS_OFFERED,
+    Placement,
+    held_by,
+    lost_by,
+    mismatch,
+    resolve,
+    sources,
+)
 from replicator.domain.pod import Announced, Connected, Draining, Offline, Pod, Removed, evolve
 from replicator.domain.retry import Policy, next_attempt
 
@@ -74,7 +84,7 @@ PLACEMENT = Placement(
 
 
 def served(placement: Placement, pods: dict[str, Pod], target: str = "pod-9", attempt: int = 1) -> list[str]:
-    found = sources(placement, pods, copy_id(VERSION, target, 0), target, attempt)
+    found = sources(placement.known, pods, copy_id(VERSION, target, 0), target, attempt)
     return [one.name for one in found]
 
 
@@ -107,6 +117,69 @@ def test_of_many_holders_a_few_are_known_and_fewer_are_offered() -> None:
     assert len(served(placement, pods)) == HOLDERS_OFFERED
     starts = {served(placement, pods, target=f"pod-{number}")[0] for number in range(100, 200)}
     assert len(starts) > HOLDERS_KNOWN / 2  # copies spread over the holders
+
+
+def test_holders_at_the_targets_own_site_come_first_and_those_out_of_touch_last() -> None:
+    placement = held_by(held_by(held_by(PLACEMENT, "pod-2"), "pod-5"), "pod-6")
+    pods = {
+        "pod-1": pod("pod-1"),
+        "pod-2": pod("pod-2", Offline, labels={"site": "berlin"}),
+        "pod-5": pod("pod-5", labels={"site": "berlin", "region": "north"}),
+        "pod-6": pod("pod-6", labels={"site": "paris"}),
+        "pod-8": pod("pod-8", labels={"region": "berlin"}),
+        "pod-9": pod("pod-9", labels={"site": "berlin"}),
+    }
+    for attempt in range(1, 5):
+        for target in ("pod-9", "pod-8"):  # a pod without a site is where its region is
+            found = served(placement, pods, target=target, attempt=attempt)
+            assert (found[0], sorted(found[1:3]), found[3]) == ("pod-5", ["pod-1", "pod-6"], "pod-2")
+    firsts = {served(placement, pods, target="pod-7", attempt=attempt)[0] for attempt in range(1, 4)}
+    assert firsts == {"pod-1", "pod-5", "pod-6"}, "a pod of which nothing is known has no neighbours"
+
+
+def test_what_is_lost_is_not_served_and_counts_again_when_it_is_back() -> None:
+    placement = lost_by(held_by(held_by(PLACEMENT, "pod-1"), "pod-2"), "pod-2")
+    assert placement.known == ("pod-1",)
+    bare = lost_by(placement, "pod-1")
+    assert bare.known == ()
+    assert held_by(bare, "pod-5").known == ("pod-5",)
+    assert held_by(bare, "pod-1").known == ("pod-1",)
+
+
+def test_groups_are_even_and_every_member_is_told_of_exactly_the_others() -> None:
+    for count in (0, 1, 2, 9, 10, 19, 100):
+        pods = {f"pod-{number:03}": pod(f"pod-{number:03}") for number in range(count)}
+        found = groups(VERSION, list(pods), pods)
+        assert found.keys() == pods.keys()
+        sizes = set()
+        for name, peers in found.items():
+            assert name not in peers
+            members = {name, *peers}
+            assert all({one, *found[one]} == members for one in peers)
+            sizes.add(len(members))
+        assert len(sizes) <= 2
+        assert not sizes or max(sizes) <= LARGEST
+        assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+def test_groups_do_not_depend_on_the_order_of_names_and_differ_between_versions() -> None:
+    pods = {f"pod-{number}": pod(f"pod-{number}") for number in range(30)}
+    found = groups(VERSION, list(pods), pods)
+    assert groups(VERSION, list(pods)[::-1], pods) == found
+    assert groups("0" * 31 + "2", list(pods), pods) != found
+
+
+def test_pods_in_touch_and_pods_of_a_site_are_grouped_with_each_other() -> None:
+    places = ("berlin", "paris")
+    pods: dict[str, Pod] = {
+        f"{place}-{number}": pod(f"{place}-{number}", labels={"site": place})
+        for place in places
+        for number in range(LARGEST)
+    }
+    pods |= {f"away-{number}": pod(f"away-{number}", Offline) for number in range(LARGEST)}
+    found = groups(VERSION, list(pods), pods)
+    for name, peers in found.items():
+        assert {peer.split("-")[0] for peer in peers} == {name.split("-")[0]}
 
 
 def changed(number: int, **changes: object) -> tuple[FileDigest, ...]:

@@ -10,6 +10,7 @@ from contracts.events import Speaker
 from contracts.events.hub import CopyAvailable, CopyFailed, CopyPlanned, PlacementRefused, Targets
 from contracts.events.to_pods import CopyRequested, CopyWithdrawn
 from contracts.names import copy_id
+from contracts.requests import REPLIES, Command
 from contracts.topology import HEARS
 from core.driver import START
 from core.replicating import (
@@ -36,14 +37,15 @@ from runtime.tickets import Ticket
 
 def test_the_replicator_answers_what_it_hears_and_what_it_tells_itself() -> None:
     handled = reactions(Config(sign=plainly)).keys()
-    assert set(handled) == set(HEARS[Speaker.REPLICATOR]) | set(get_args(LOCAL))
+    commands = {kind for kind in REPLIES if issubclass(kind, Command) and ".replicator." in kind.subject()}
+    assert set(handled) == set(HEARS[Speaker.REPLICATOR]) | set(get_args(LOCAL)) | commands
 
 
 def test_each_connected_pod_is_planned_and_asked_at_once() -> None:
     house = House("pod-1", "pod-2")
     said = house.publish()
-    assert kinds(said) == ["copy.planned", "copy.started", "copy.requested"] * 2
-    planned, asked = said[3], said[5]
+    assert kinds(said) == ["copy.planned"] * 2 + ["copy.started", "copy.requested"] * 2
+    planned, asked = said[1], said[5]
     assert planned == CopyPlanned(
         copy=copy_id(VERSION, "pod-2", 0), version=VERSION, image="image-1", pod="pod-2", replica=0,
         publication=1, wanted=2, state="PENDING", revision=1,
@@ -78,6 +80,7 @@ def test_a_ticket_names_the_pod_and_the_disks_and_ends_with_the_publish() -> Non
         house.publish()
         roots = tuple(disk.root for disk in MANIFEST.disks)
         assert signed[-1] == Ticket(pod="pod-2", version=VERSION, roots=roots, expires=expires)
+        assert house.events()[-1].ticket_expires == expires
 
 
 def test_a_copy_is_available_only_by_the_word_of_its_own_pod() -> None:
@@ -163,7 +166,7 @@ def test_an_offline_pod_is_picked_up_on_its_return() -> None:
     house = House("pod-1", "pod-2")
     house.pass_time(40)
     house.pod("pod-1", heartbeat())
-    assert kinds(house.publish()) == ["copy.planned", "copy.started", "copy.requested", "copy.planned"]
+    assert kinds(house.publish()) == ["copy.planned", "copy.planned", "copy.started", "copy.requested"]
     assert house.state("pod-2") == "PENDING"
     said = house.pod("pod-2", heartbeat())
     assert kinds(said) == ["pod.connected", "copy.started", "copy.requested"]

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed
+from contracts.events.from_pods import CopyCorrupted, CopyFinalised
+from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost
 from core.simulation import CALM, STORM, UNRULY, Simulation, Weather
 from core.truth import Violation
 from replicator import copies, handlers, moves
+from replicator.documents import COPY
 from replicator.domain import verdict
-from replicator.domain.copy import Withdrawn
+from replicator.domain.copy import Corrupt, Finalised, Withdrawn
 from replicator.domain.copy import evolve as real_evolve
 from replicator.domain.verdict import judge as real_judge
 
@@ -64,9 +66,11 @@ def test_a_seed_plays_the_same_history_each_time() -> None:
 
 def test_the_storm_meets_everything_that_it_is_meant_to_test() -> None:
     met: set[str] = set()
-    for seed in range(60):
+    for seed in range(100):
         failed: set[tuple[str, int]] = set()
-        for said in play(seed, STORM).replicator.emitted:
+        lost: set[str] = set()
+        simulation = play(seed, STORM)
+        for said in simulation.replicator.emitted:
             event = said.event
             met.add(event.words())
             if isinstance(event, CopyFailed):
@@ -75,9 +79,15 @@ def test_the_storm_meets_everything_that_it_is_meant_to_test() -> None:
                 met.add(event.failure.code)
             if isinstance(event, CopyAvailable) and (event.copy, event.attempt) in failed:
                 met.add("healed")
+            if isinstance(event, CopyLost):
+                lost.add(event.copy)
+            if isinstance(event, CopyAvailable) and event.copy in lost:
+                met.add("repaired")
+        met |= {"hopeless" for copy in simulation.replicator.all(COPY).values() if isinstance(copy, Corrupt)}
     assert met >= {
         "copy.delayed", "copy.withdrawn", "copy.failed", "copy.available", "pod.disconnected", "inventory.requested",
-        "pod_offline", "deadline_exceeded", "digest_mismatch", "io_error", "healed",
+        "copy.lost", "copy.extended", "pod_offline", "deadline_exceeded", "digest_mismatch", "io_error", "healed",
+        "repaired", "hopeless",
     }  # fmt: skip
 
 
@@ -107,16 +117,24 @@ def _no_memory_of_withdrawals(patch: pytest.MonkeyPatch) -> None:
 
 
 def _any_pod_is_believed(patch: pytest.MonkeyPatch) -> None:
+    _hear_as_the_owner(patch, CopyFinalised)
+
+
+def _any_pod_may_call_a_copy_lost(patch: pytest.MonkeyPatch) -> None:
+    _hear_as_the_owner(patch, CopyCorrupted)
+
+
+def _hear_as_the_owner(patch: pytest.MonkeyPatch, kind: type) -> None:
     def as_owner(message: Any) -> Any:
         return dataclasses.replace(message, speaker=f"pod:{message.body.copy.split('_')[1]}")
 
-    kind = next(kind for kind in handlers._TABLE if kind.__name__ == "CopyFinalised")
+    keys, handle = handlers._TABLE[kind]
     patch.setitem(
         handlers._TABLE,
         kind,
         (
-            lambda message, get: copies.report_keys(as_owner(message), get),
-            lambda message, work, config: copies.report(as_owner(message), work, config),
+            lambda message, get: keys(as_owner(message), get),
+            lambda message, work, config: handle(as_owner(message), work, config),
         ),
     )
 
@@ -128,9 +146,20 @@ def _any_attempt_is_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(copies, "judge", judge)
 
 
+def _what_was_lost_is_believed_again(patch: pytest.MonkeyPatch) -> None:
+    def judge(copy: Any, report: Any, placement: Any, *rest: Any) -> Any:
+        if isinstance(copy, Corrupt) and isinstance(report, CopyFinalised):
+            return (Finalised(report),)
+        return real_judge(copy, report, placement, *rest)
+
+    patch.setattr(copies, "judge", judge)
+
+
 @pytest.mark.parametrize(
     ("breakage", "says"),
     [
+        (_what_was_lost_is_believed_again, "is AVAILABLE with it again"),
+        (_any_pod_may_call_a_copy_lost, "its connector did not say so"),
         (_no_digest_check, "its connector did not say so"),
         (_no_memory_of_withdrawals, "does not hold it"),
         (_any_pod_is_believed, "its connector did not say so"),

@@ -48,13 +48,6 @@ def objection_to(command: ImportVersion, *, pod_known: bool) -> Problem | None:
             hint="Use a VM or a file in the pod's incoming folder.",
             data={"kind": source.kind},
         )
-    if command.mode == "convert" and source.kind != "vm":
-        return Problem(
-            code="mode_unsupported",
-            detail="only a VM can be converted",
-            hint="Import the file with mode clone; it stays where it is.",
-            data={"mode": command.mode, "kind": source.kind},
-        )
     if command.number is not None and normalise(command.number) is None:
         return Problem(
             code="version_number_invalid",

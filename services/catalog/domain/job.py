@@ -63,8 +63,11 @@ def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Fail
     """The job after an event about its version.
 
     ``ended`` is why a publish was over before its copies were. A publish's job follows its version up when a copy
-    comes late: the end is the same in whatever order the events arrive.
+    comes late: the end is the same in whatever order the events arrive. It does not follow it down: a copy that is
+    lost later is not the job's doing.
     """
+    if isinstance(job, Success | Partial) and copies.available < job.copies.available:
+        return job
     match event:
         case VersionStarted() | VersionReplicating():
             return become(Processing, job, updated=at, copies=copies)

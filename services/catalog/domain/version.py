@@ -159,7 +159,7 @@ def evolve(version: Version, event: Event, at: datetime, job: str) -> Version:
             DeploymentDone() | Available() | PartiallyAvailable() | Failed(manifest=Manifest()),
             VersionPublishRequested(),
         ):
-            publication = Publication(number=event.publication, kept=_kept(version))
+            publication = _next(publication_of(version), event.publication)
             return become(Publishing, version, updated=at, revision=event.revision, job=job, publication=publication)
         case Publishing(), VersionReplicating():
             return become(Replicating, version, updated=at, revision=event.revision)
@@ -182,7 +182,8 @@ def _aggregated(version: Version, event: Event, at: datetime) -> Version:
     raise TransitionError(version, event)
 
 
-def _kept(version: Version) -> int:
-    """The copies that are AVAILABLE from this and earlier publishes, when the next one starts."""
-    publication = publication_of(version)
-    return 0 if publication is None else publication.available + publication.kept
+def _next(before: Publication | None, number: int) -> Publication:
+    """The publication that begins: what is AVAILABLE, or was lost, from those before it is still counted."""
+    if before is None:
+        return Publication(number=number)
+    return Publication(number=number, kept=before.available + before.kept, gone=before.lost + before.gone)

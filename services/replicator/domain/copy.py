@@ -19,7 +19,10 @@ TEXT = 500
 
 
 class _Copy(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
-    """What every state knows. ``first`` is the first attempt of this publish; ``revision`` counts what was said."""
+    """What every state knows. ``first`` is the first attempt of this publish or repair; ``revision`` counts what was
+    said. ``peers`` are pods that receive the version at the same time; ``repairing`` says that the copy was AVAILABLE,
+    was lost, and is made again without a publish: no deadline ends it.
+    """
 
     version: str
     image: str
@@ -32,6 +35,8 @@ class _Copy(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     withdrawn: int = 0
     revision: int = 0
     history: tuple[Failure, ...] = ()
+    peers: tuple[str, ...] = ()
+    repairing: bool = False
     bytes_network: int = 0
     bytes_reused: int = 0
     updated: datetime
@@ -65,6 +70,12 @@ class Available(_Copy, frozen=True, kw_only=True, tag="AVAILABLE"):
     files: tuple[FileDigest, ...]
 
 
+class Corrupt(_Copy, frozen=True, kw_only=True, tag="CORRUPT"):
+    """Its bytes changed at rest. The pod has set it apart; it is made anew from another holder, once there is one."""
+
+    failure: Failure
+
+
 class Failed(_Copy, frozen=True, kw_only=True, tag="FAILED"):
     """It will not come by itself."""
 
@@ -77,20 +88,21 @@ class Skipped(_Copy, frozen=True, kw_only=True, tag="SKIPPED"):
     reason: str
 
 
-Copy: TypeAlias = Pending | Replicating | RetryPending | Finalizing | Available | Failed | Skipped
-C = TypeVar("C", Pending, Replicating, RetryPending, Finalizing, Available, Failed, Skipped)
+Copy: TypeAlias = Pending | Replicating | RetryPending | Finalizing | Available | Corrupt | Failed | Skipped
+C = TypeVar("C", Pending, Replicating, RetryPending, Finalizing, Available, Corrupt, Failed, Skipped)
 
 
 # --- facts ------------------------------------------------------------------------------------------------------------
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The copy belongs to a publish; with ``skip`` it can never be made."""
+    """The copy belongs to a publish; with ``skip`` it can never be made. ``peers`` get theirs at the same time."""
 
     placement: Placement
     pod: str
     replica: int
     skip: str = ""
+    peers: tuple[str, ...] = ()
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -139,6 +151,12 @@ class Parked(msgspec.Struct, frozen=True):
     """It waits for its pod again. Known to the replicator only."""
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """It was AVAILABLE and is CORRUPT. Said to the house."""
+
+    failure: Failure
+
+
 class GaveUp(msgspec.Struct, frozen=True):
     """It is FAILED. Said to the house."""
 
@@ -150,13 +168,23 @@ class Withdrawn(msgspec.Struct, frozen=True):
 
 
 Fact: TypeAlias = (
-    Planned | SkippedOver | Kept | Started | Transferred | Finalised | Delayed | Parked | GaveUp | Withdrawn
+    Planned | SkippedOver | Kept | Started | Transferred | Finalised | Delayed | Parked | Lost | GaveUp | Withdrawn
 )
 
 
 def unfinished(copy: Copy | None) -> bool:
-    """Whether the copy is still on its way."""
-    return isinstance(copy, Pending | Replicating | RetryPending | Finalizing)
+    """Whether the copy is still on its way, or waits to be made again."""
+    return isinstance(copy, Pending | Replicating | RetryPending | Finalizing | Corrupt)
+
+
+def underway(copy: Copy | None) -> bool:
+    """Whether the pod is at an attempt."""
+    return isinstance(copy, Replicating | Finalizing)
+
+
+def receiving(copy: Copy | None) -> bool:
+    """Whether the copy's pod takes in bytes of the version, or will as soon as it hears of it."""
+    return isinstance(copy, Pending) or underway(copy)
 
 
 def evolve(copy: Copy | None, fact: Fact, at: datetime) -> Copy:
@@ -180,7 +208,7 @@ def evolve(copy: Copy | None, fact: Fact, at: datetime) -> Copy:
         case Finalised(words):
             return _become(
                 Available, copy, at, revision=said, digest=words.digest, item=words.item[:TEXT],
-                datastore=words.datastore[:TEXT], files=words.files,
+                datastore=words.datastore[:TEXT], files=words.files, repairing=False,
                 bytes_network=words.bytes_network, bytes_reused=words.bytes_reused,
             )  # fmt: skip
         case Delayed(failure, again):
@@ -188,8 +216,14 @@ def evolve(copy: Copy | None, fact: Fact, at: datetime) -> Copy:
             return _become(RetryPending, copy, at, revision=said, failure=failure, next_attempt=again, history=history)
         case Parked():
             return _become(Pending, copy, at)
+        case Lost(failure):
+            history, first = _remember(copy, failure), copy.attempt + 1
+            return _become(
+                Corrupt, copy, at, revision=said, failure=failure, history=history, first=first, repairing=True
+            )
         case GaveUp(failure):
-            return _become(Failed, copy, at, revision=said, failure=failure, history=_remember(copy, failure))
+            history = _remember(copy, failure)
+            return _become(Failed, copy, at, revision=said, failure=failure, history=history, repairing=False)
         case Withdrawn():
             return msgspec.structs.replace(copy, withdrawn=copy.attempt)
         case _:
@@ -208,6 +242,8 @@ def _planned(copy: Copy | None, fact: Planned | SkippedOver, at: datetime) -> Co
         "saga": placement.saga,
         "first": copy.attempt + 1,
         "revision": copy.revision + 1,
+        "peers": plan.peers,
+        "repairing": False,
     }
     if isinstance(fact, SkippedOver):
         return _become(Skipped, copy, at, reason=plan.skip, **changes)

@@ -1,7 +1,7 @@
 """A placement: what one publish of a version is to put where, and who may serve it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zlib import crc32
 
@@ -11,7 +11,7 @@ from contracts.events.from_pods import FileDigest
 from contracts.events.hub import Targets
 from contracts.manifest import Manifest
 from contracts.names import POD
-from replicator.domain.pod import Connected, Pod, accepts
+from replicator.domain.pod import Connected, Pod, accepts, site_of
 
 HOLDERS_KNOWN = 16
 """Pods with an AVAILABLE copy that a placement remembers: enough to choose from, and no list of 2,000."""
@@ -24,7 +24,8 @@ _pod_name = re.compile(POD)
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """The latest publish of a version. ``digest`` is the manifest's, kept so that it is not hashed for every copy.
 
-    ``saga`` is the publish's job; ``holders`` are pods whose copy is AVAILABLE, the first few of them.
+    ``saga`` is the publish's job; ``holders`` are pods whose copy is AVAILABLE, the first few of them. The source pod
+    has the version without a copy too, until it says that it is ``bare``: what it had is corrupt.
     """
 
     version: str
@@ -37,6 +38,13 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     deadline: datetime
     wanted: int
     holders: tuple[str, ...] = ()
+    bare: bool = False
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The pods that may serve the version, the source first."""
+        source = () if self.bare else (self.manifest.source.pod,)
+        return tuple(dict.fromkeys((*source, *self.holders)))
 
 
 class Roster(msgspec.Struct, frozen=True):
@@ -81,26 +89,34 @@ def unfit(pod: Pod, manifest: Manifest) -> str:
     return ""
 
 
-def sources(placement: Placement, pods: Mapping[str, Pod | None], copy: str, target: str, attempt: int) -> list[Pod]:
-    """Who may serve an attempt, the best first.
+def sources(names: Iterable[str], pods: Mapping[str, Pod | None], copy: str, target: str, attempt: int) -> list[Pod]:
+    """Who of ``names``, pods that hold the version, may serve an attempt, the best first.
 
-    The pods in touch come first; among them the start depends on copy and attempt, so that copies spread over the
-    holders and the next attempt begins with another one.
+    The pods in touch come first, of those the ones at the target's own site; among equals the start depends on copy
+    and attempt, so that copies spread over the holders and the next attempt begins with another one.
     """
-    names = [name for name in dict.fromkeys((placement.manifest.source.pod, *placement.holders)) if name != target]
-    found = [pod for name in names if (pod := pods.get(name)) is not None and pod.address]
+    found = [pod for name in names if name != target and (pod := pods.get(name)) is not None and pod.address]
     if found:
         start = (crc32(copy.encode()) + attempt) % len(found)
         found = found[start:] + found[:start]
-    found.sort(key=lambda pod: not isinstance(pod, Connected))
+    here = site_of(pods.get(target))
+    found.sort(key=lambda pod: (not isinstance(pod, Connected), not here or site_of(pod) != here))
     return found[:HOLDERS_OFFERED]
 
 
 def held_by(placement: Placement, pod: str) -> Placement:
     """``pod`` has an AVAILABLE copy."""
+    if pod == placement.manifest.source.pod and placement.bare:
+        placement = msgspec.structs.replace(placement, bare=False)
     if pod in placement.holders or len(placement.holders) >= HOLDERS_KNOWN:
         return placement
     return msgspec.structs.replace(placement, holders=(*placement.holders, pod))
+
+
+def lost_by(placement: Placement, pod: str) -> Placement:
+    """What ``pod`` has of the version is of no use: nobody is sent there for it."""
+    left = tuple(name for name in placement.holders if name != pod)
+    return msgspec.structs.replace(placement, holders=left, bare=placement.bare or pod == placement.manifest.source.pod)
 
 
 def mismatch(manifest: Manifest, files: tuple[FileDigest, ...]) -> str:

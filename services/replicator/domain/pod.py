@@ -177,6 +177,13 @@ def silent_at(pod: Pod) -> datetime:
     return pod.last_seen + timedelta(seconds=limit)
 
 
+def site_of(pod: Pod | None) -> str:
+    """Where the pod is, by its label ``site``, else ``region``; empty when it tells neither."""
+    if pod is None:
+        return ""
+    return pod.labels.get("site") or pod.labels.get("region") or ""
+
+
 def accepts(pod: Pod) -> bool:
     """Whether the pod is a target for what is new (features.md, Settled)."""
     return isinstance(pod, Connected | Offline)

@@ -12,8 +12,8 @@ JITTER = 0.2
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """``max_attempts`` counts the first one; ``backoff`` are seconds before the second, third, … (the last stays)."""
 
-    max_attempts: int = 5
-    backoff: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+    max_attempts: int = 6
+    backoff: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
 def next_attempt(policy: Policy, copy: str, tries: int, at: datetime) -> datetime | None:

@@ -11,17 +11,19 @@ from typing import TypeAlias
 import msgspec
 
 from contracts.errors import FAILURES, Failure
-from contracts.events.from_pods import CopyFinalised, CopyRejected, CopyTransferred
+from contracts.events.from_pods import CopyCorrupted, CopyFinalised, CopyRejected, CopyTransferred
 from replicator.domain.copy import (
     TEXT,
     Available,
     Copy,
+    Corrupt,
     Delayed,
     Fact,
     Finalised,
     Finalizing,
     GaveUp,
     Kept,
+    Lost,
     Parked,
     Pending,
     Plan,
@@ -33,6 +35,7 @@ from replicator.domain.copy import (
     Started,
     Transferred,
     Withdrawn,
+    underway,
 )
 from replicator.domain.placement import Placement, mismatch
 from replicator.domain.retry import Policy, next_attempt
@@ -47,7 +50,7 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Expire(msgspec.Struct, frozen=True):
-    """The publish's deadline passed. ``offline``: the pod is not there."""
+    """The publish's deadline passed; a repair has none. ``offline``: the pod is not there."""
 
     publication: int
     offline: bool
@@ -62,12 +65,13 @@ def decide(copy: Copy | None, order: Order) -> tuple[Fact, ...]:
     match copy, order:
         case _, Plan():
             return _plan(copy, order)
-        case Pending() | RetryPending(), Start():
+        case Pending() | RetryPending() | Corrupt(), Start():
             return (Started(),)
         case RetryPending(), Wait():
             return (Parked(),)
         case (Pending() | Replicating() | RetryPending() | Finalizing(), Expire()):
-            return _expire(copy, order) if copy.publication == order.publication else ()
+            theirs = copy.publication == order.publication and not copy.repairing
+            return _expire(copy, order) if theirs else ()
     return ()
 
 
@@ -107,12 +111,13 @@ def judge(copy: Copy | None, report: Report, placement: Placement, policy: Polic
 
     It counts for the latest attempt only, and not once that was withdrawn. A good *finalised* makes the copy
     AVAILABLE from any state on its way, also when *transferred* was overtaken, and heals a FAILED one; a repeated or
-    contradicting word about an AVAILABLE copy changes nothing.
+    contradicting word about an AVAILABLE copy changes nothing, and none brings back a CORRUPT one: only its repair
+    does, which is another attempt.
     """
     if copy is None or not copy.withdrawn < report.attempt == copy.attempt:
         return ()
     match copy, report:
-        case (Available() | Skipped(), _):
+        case (Available() | Skipped() | Corrupt(), _):
             return ()
         case _, CopyFinalised():
             wrong = _wrong(report, placement)
@@ -127,6 +132,32 @@ def judge(copy: Copy | None, report: Report, placement: Placement, policy: Polic
         case Replicating() | Finalizing(), CopyRejected():
             return _fail(copy, _plain(report.failure), policy, at)
     return ()
+
+
+def judge_loss(copy: Copy | None, report: CopyCorrupted) -> tuple[Fact, ...]:
+    """What the word that bytes at rest changed means: the copy that we count on is lost, if it is that one."""
+    if isinstance(copy, Available) and copy.digest == report.digest:
+        return (Lost(_plain(report.failure)),)
+    return ()
+
+
+def goes_on(copy: Copy | None, attempt: int) -> bool:
+    """Whether ``attempt`` is the one that the pod is at."""
+    return copy is not None and underway(copy) and copy.withdrawn < attempt == copy.attempt
+
+
+def judge_stall(copy: Copy | None, attempt: int, policy: Policy, at: datetime) -> tuple[Fact, ...]:
+    """What it means that a repair's ticket ended and no other was asked for: the attempt failed."""
+    if not isinstance(copy, Replicating | Finalizing) or not copy.repairing or not goes_on(copy, attempt):
+        return ()
+    failure = Failure(
+        code="deadline_exceeded",
+        step="repair",
+        text=f"pod {copy.pod} did not finish the repair, nor ask for more time",
+        hint="look at the pod's connector; the repair is tried again",
+        retry=True,
+    )
+    return _fail(copy, failure, policy, at)
 
 
 def _wrong(report: CopyFinalised, placement: Placement) -> str:
