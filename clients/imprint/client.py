@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 
+from contracts.limits import Limits
 from contracts.requests import (
     Accepted,
     CopyPage,
@@ -148,6 +150,18 @@ class Client:
         """All enrolled pods, by name."""
         return await self._all("/v1/pods", PodPage)
 
+    async def pod(self, pod: str) -> PodView:
+        """A pod with its limits."""
+        return await self._get(f"/v1/pods/{quote(pod, safe='')}", PodView)
+
+    async def set_limits(self, pod: str, limits: Limits, revision: int | None = None) -> PodView:
+        """Set all limits of a pod; with ``revision`` only if those that were read with it still hold."""
+        headers = {"Idempotency-Key": uuid4().hex}
+        if revision is not None:
+            headers["If-Match"] = f'"{revision}"'
+        path = f"/v1/pods/{quote(pod, safe='')}/limits"
+        return _decode(await self._send("PUT", path, json=msgspec.to_builtins(limits), headers=headers), PodView)
+
     async def pod_vms(self, pod: str) -> VmPage:
         """The VMs of a pod as of its last inventory."""
         return await self._get(f"/v1/pods/{quote(pod, safe='')}/vms", VmPage)
@@ -209,9 +223,30 @@ class Client:
         async with self._http.stream("GET", path, params=_given(filters), headers=headers, timeout=timeout) as response:
             if response.status_code != httpx.codes.OK:
                 await response.aread()
-                raise ImprintError(_problem(response))
+                raise ImprintError(problem_of(response))
             async for piece in response.aiter_bytes():
                 yield piece
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A request that may be repeated without harm, and its answer."""
+        return await self._send(method, path, **options)
+
+    async def send_once(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """A request that is sent once. Raises httpx.TransportError when the connection fails."""
+        response = await self._http.request(method, path, **options)
+        if response.is_success:
+            return response
+        raise ImprintError(problem_of(response))
+
+    def stream(self, method: str, path: str, **options: Any) -> AbstractAsyncContextManager[httpx.Response]:
+        """A request whose answer is read as it comes. Raises httpx.TransportError when the connection fails."""
+        return self._http.stream(method, path, timeout=httpx.Timeout(30.0, read=SILENCE), **options)
+
+    def unreachable(self, error: httpx.TransportError) -> UnreachableError:
+        """What a failed connection means to whoever asked."""
+        return self._unreachable(error)
 
     # --- the HTTP side ------------------------------------------------------------------------------------------------
 
@@ -262,7 +297,7 @@ class Client:
                 continue
             if response.is_success:
                 return response
-            raise ImprintError(_problem(response))
+            raise ImprintError(problem_of(response))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
@@ -301,7 +336,7 @@ def _decode(response: httpx.Response, kind: type[T]) -> T:
         ) from None
 
 
-def _problem(response: httpx.Response) -> HttpProblem:
+def problem_of(response: httpx.Response) -> HttpProblem:
     """The problem in a response, or one made from its status when the body has none (a proxy, another server)."""
     try:
         return msgspec.json.decode(response.content, type=HttpProblem)

@@ -1,10 +1,12 @@
 """``imprint image``: import, publish, list, show and latest."""
 
+from pathlib import Path
+
 import click
 
 from contracts.requests import Accepted
 from contracts.views import JobView
-from imprint import watch
+from imprint import files, transfer, watch
 from imprint.client import Client
 from imprint.exits import CommandFailure, Exit
 from imprint.options import current, run, shared
@@ -54,10 +56,14 @@ patience = click.option("--timeout", type=click.FloatRange(min=0), metavar="SECO
 @click.option("--pod", required=True, help="The pod that has the source.")
 @click.option("--vm", help="A VM of the pod, with all its disks.")
 @click.option("--file", "file", help="A disk file in the pod's incoming folder.")
+@click.option(
+    "--upload", "upload", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A disk file of this machine: it is sent to the pod first, and removed there once the version is durable.",
+)  # fmt: skip
 @click.option("--number", help="Version number, such as 1.1.0 [default: the next].")
 @click.option(
     "--mode", type=click.Choice(["clone", "convert"]), default="clone", show_default=True,
-    help="clone keeps the source VM; convert deletes it once the version is durable.",
+    help="clone keeps the source; convert deletes it once the version is durable.",
 )  # fmt: skip
 @click.option("--file-type", type=click.Choice(["raw", "qcow2", "vhd"]), help="The format that the disks must have.")
 @click.option("--os-disk-only", is_flag=True, help="Leave the VM's data disks out.")
@@ -72,6 +78,7 @@ def import_(
     pod: str,
     vm: str | None,
     file: str | None,
+    upload: Path | None,
     number: str | None,
     mode: str,
     file_type: str | None,
@@ -83,15 +90,19 @@ def import_(
     timeout: float | None,
 ) -> None:
     """Import a VM or a disk file of a pod as a new version of an image."""
-    if (vm is None) == (file is None):
-        raise click.UsageError("Name the source: either --vm VM or --file FILE.")
-    name = vm if vm is not None else file
+    if sum(source is not None for source in (vm, file, upload)) != 1:
+        raise click.UsageError("Name the source: either --vm VM, --file FILE or --upload FILE.")
+    name = vm or file or transfer.named(upload, None)  # type: ignore[arg-type] # one of them is there
+    mode = "convert" if upload is not None else mode
 
     async def act(client: Client) -> Accepted | JobView:
+        if upload is not None:
+            with transfer.bar("upload") as advance:
+                await files.upload(client, upload, pod, name, advance)
         accepted = await client.import_version(
             image,
             pod=pod,
-            name=name or "",
+            name=name,
             kind="vm" if vm is not None else "file",
             disks="os" if os_disk_only else "all",
             mode=mode,
@@ -197,6 +208,9 @@ def _show_version(name: str, number: str) -> None:
         click.echo(f"{version.gallery}/{version.name} {version.number}  {version.state}  id {version.id}")
         if version.failure is not None:
             click.echo(f"{version.failure.text} ({version.failure.code}) {version.failure.hint}")
+        if version.manifest is not None:
+            signed = "is signed by the hub" if version.manifest.signature else "is signed when it is published"
+            click.echo(f"Its content {signed}.")
         disks = version.manifest.disks if version.manifest is not None else ()
         print_table(
             ("DISK", "ROLE", "FORMAT", "SIZE", "VIRTUAL", "SHA-256"),
@@ -225,3 +239,7 @@ def latest(image: str, pod: str | None) -> None:
         print_json(version)
     else:
         click.echo(version.number)
+
+
+command.add_command(transfer.upload)
+command.add_command(transfer.export)

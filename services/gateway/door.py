@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from gateway.problems import RefusedError, refuse
 from gateway.progress import Latest
 from gateway.settings import GatewaySettings
 from gateway.shapes import render
+from gateway.transfers import Transfers
 from runtime.requests import Requests
 
 V = TypeVar("V", bound=msgspec.Struct)
@@ -37,6 +38,7 @@ class Door:
     requests: Requests
     hub: Hub
     progress: Latest
+    transfers: Transfers = field(default_factory=Transfers)
 
     def actor(self, _: Request[Any, Any, Any]) -> Actor:
         """Who asks. Everyone is the one actor of the settings until callers prove who they are."""

@@ -13,13 +13,15 @@ from gateway import problems
 from gateway.paths import routed
 
 BODY = 256 * 1024
-"""Bytes of the largest body; nothing that the door takes comes near it (bytes of images never pass here)."""
+"""Bytes of the largest body but for those of uploads, which are not read here; nothing else comes near it."""
 DRAIN = 2 * 1024 * 1024
 """Bytes of a too large body that are read and dropped, so that the client is still there to hear the refusal."""
 PATH = 4096
 """Bytes of the longest path and query together."""
 HEADERS = 16 * 1024
 """Bytes of all headers; the HTTP parser limits only what comes in pieces."""
+UPLOADS = "/v1/uploads/"
+"""Below this path PATCH and PUT carry files."""
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS = [(b"x-content-type-options", b"nosniff")]
 PRIVATE = (b"cache-control", b"no-store")
@@ -74,7 +76,7 @@ class Edge:
             await problems.send(problem, send, close=True)
             return
         scope["path"] = routed(scope["raw_path"].decode("ascii"))
-        if scope["method"] not in READS:
+        if scope["method"] not in READS and not _streams(scope):
             read = await self._body(scope, receive)
             if isinstance(read, Problem):
                 await problems.send(read, send, close=True)
@@ -133,6 +135,11 @@ class Edge:
             hint = "Send Content-Type: application/json."
             return Problem(code="unsupported_media_type", detail="The body is not declared as JSON.", hint=hint)
         return bytes(found)
+
+
+def _streams(scope: Any) -> bool:
+    """Whether the body is a file on its way to a pod: its route takes it as it comes."""
+    return scope["method"] in ("PATCH", "PUT") and scope["path"].startswith(UPLOADS)
 
 
 def _name(host: str) -> str:

@@ -17,7 +17,7 @@ from gateway.lean import Application
 from gateway.paths import IMAGE
 from gateway.problems import ProblemDetails
 from gateway.routes import HANDLERS
-from gateway.shapes import SHAPES, Alive, Readiness
+from gateway.shapes import SHAPES, Alive, Readiness, Upload
 
 VERSION = "1"
 SCHEMAS = "#/components/schemas/"
@@ -26,6 +26,8 @@ BODIES: dict[str, tuple[type[bodies.Body], bool]] = {
     "import_version": (bodies.VersionToImport, True),
     "publish_version": (bodies.Publication, False),
     "republish_version": (bodies.Publication, False),
+    "set_pod_limits": (bodies.LimitsToSet, True),
+    "begin_upload": (bodies.FileToUpload, False),
 }
 """Operation -> the form of its body, and whether there must be one."""
 PATHS: dict[str, dict[str, Any]] = {
@@ -39,6 +41,11 @@ PATHS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": f"^(latest|{NUMBER.strip('^$')})$", "maxLength": 32},
     },
     "pod": {"description": "The pod's name.", "schema": {"type": "string", "pattern": POD, "maxLength": 32}},
+    "upload": {
+        "description": "The upload, as its Location names it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", "maxLength": 1024},
+    },
+    "lun": {"description": "The disk's lun.", "schema": {"type": "integer", "minimum": 0, "maximum": 255}},
     "job": {"description": "The job's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
 }
 
@@ -54,6 +61,7 @@ def config() -> OpenAPIConfig:
             Tag(name="images", description="Definitions that versions belong to."),
             Tag(name="versions", description="Immutable content of an image, and its copies on pods."),
             Tag(name="pods", description="Sites with their own hypervisor and content library."),
+            Tag(name="uploads", description="Disk files on their way to a pod."),
             Tag(name="jobs", description="Imports and publishes under way and done."),
             Tag(name="events", description="What happens, as it happens."),
             Tag(name="health", description="For probes."),
@@ -68,6 +76,8 @@ HEADERS: dict[str, tuple[str, str]] = {
     "503": ("Retry-After", "Seconds after which to try again."),
 }
 """Status -> the header that comes with it."""
+TAGGED = {"set_pod_limits": "The revision of the limits, for If-Match."}
+"""Operation -> what the ETag of its answer is."""
 
 
 def document() -> bytes:
@@ -82,7 +92,7 @@ def document() -> bytes:
         logging_config=None,
     )
     found: dict[str, Any] = copy.deepcopy(app.openapi_schema.to_schema())
-    structs = (*SHAPES.values(), *(kind for kind, _ in BODIES.values()), ProblemDetails, Alive, Readiness)
+    structs = (*SHAPES.values(), *(kind for kind, _ in BODIES.values()), ProblemDetails, Alive, Readiness, Upload)
     _, components = msgspec.json.schema_components(structs, ref_template=SCHEMAS + "{name}")
     found["components"] = {"schemas": components}
     found["servers"] = [{"url": "/"}]
@@ -105,10 +115,17 @@ def _correct(operation: dict[str, Any]) -> None:
         kind, required = BODIES[operation["operationId"]]
         content = {"application/json": {"schema": {"$ref": SCHEMAS + kind.__name__}}}
         operation["requestBody"] = {"required": required, "content": content}
+    if operation["operationId"] in TAGGED:
+        text = TAGGED[operation["operationId"]]
+        operation["responses"]["200"]["headers"] = {"ETag": _header(text)}
     for status, (name, text) in HEADERS.items():
         answer = operation["responses"].get(status)
         if answer is not None and operation["operationId"] != "ready":
-            answer["headers"] = {name: {"description": text, "required": True, "schema": {"type": "string"}}}
+            answer["headers"] = {name: _header(text)}
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"description": text, "required": True, "schema": {"type": "string"}}
 
 
 def _present(schema: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,13 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "2"
 """Seconds after which a client may come back when a service is away (RFC 9110, 10.2.3)."""
 
-WIRE = {"key": "Idempotency-Key", "last_event_id": "Last-Event-ID", "in_state": "state", "kinds": "type"}
+WIRE = {
+    "key": "Idempotency-Key",
+    "if_match": "If-Match",
+    "last_event_id": "Last-Event-ID",
+    "in_state": "state",
+    "kinds": "type",
+}
 """Parameters whose name over HTTP is another than in the code."""
 
 log = structlog.get_logger()

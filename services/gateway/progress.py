@@ -14,6 +14,10 @@ MOST = 4096
 MOVING = frozenset({"PENDING", "REPLICATING", "RETRY_PENDING"})
 """States of a copy in which bytes may still move."""
 
+WAITING = "waiting"
+"""The step of a copy that rests outside its pod's hours."""
+HOURS = "it waits for the hours that the pod's limits leave open"
+
 _decode = msgspec.json.Decoder(Progress).decode
 
 
@@ -81,4 +85,5 @@ class Latest:
             bytes_reused=progress.bytes_reused,
             rate=progress.rate,
             eta=progress.eta,
+            reason=HOURS if progress.step == WAITING else view.reason,
         )

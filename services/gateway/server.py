@@ -18,8 +18,10 @@ from gateway.app import build
 from gateway.door import Door
 from gateway.http import bounded
 from gateway.live import Hub
+from gateway.outbound import Doors, Identity
 from gateway.progress import Latest
 from gateway.settings import GatewaySettings
+from gateway.transfers import Transfers
 from runtime.feed import Feed
 from runtime.requests import Requests
 
@@ -63,7 +65,9 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         requests = await stack.enter_async_context(Requests.connect(settings, name="gateway"))
         latest = Latest()
         hub = await stack.enter_async_context(Hub(feed, latest, settings.max_streams).run())
-        door = Door(settings, requests, hub, latest)
+        files = settings.identity_files
+        transfers = Transfers(Doors(None if files is None else Identity(*files)), settings.max_transfers)
+        door = Door(settings, requests, hub, latest, transfers)
         await stack.enter_async_context(_serve(settings, door, listening))
         url = _url(settings, listening)
         stack.enter_context(_address(folder / "address", url))

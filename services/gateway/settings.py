@@ -1,11 +1,11 @@
 """What the gateway needs to know from outside; read by ``__main__`` only."""
 
-from runtime.settings import Settings
+from runtime.settings import DoorSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-class GatewaySettings(Settings, frozen=True, kw_only=True):
+class GatewaySettings(DoorSettings, frozen=True, kw_only=True):
     """Settings of the HTTP door. ``IMPRINT_PORT`` 0 takes any free port; the address is in ``<data>/address``."""
 
     host: str = "127.0.0.1"
@@ -19,6 +19,8 @@ class GatewaySettings(Settings, frozen=True, kw_only=True):
     max_connections: int = 512
     max_streams: int = 128
     """Clients of ``/v1/events`` at a time; fewer than connections, so that they cannot shut everyone else out."""
+    max_transfers: int = 32
+    """Uploads and exports at a time."""
     request_timeout: float = 10.0
     """Seconds that a service may take for a reply."""
     receive_timeout: float = 15.0

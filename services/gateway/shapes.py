@@ -65,6 +65,17 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[SHAPES[replies.HealthView], ...]  # type: ignore[valid-type]
 
 
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file on its way to a pod. ``upload`` names it; ``sha256`` is there when all of it is."""
+
+    upload: str
+    pod: str
+    name: str
+    size: int
+    offset: int
+    sha256: str | None
+
+
 def shape(view: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The shape of a view or of a page of views."""
     return SHAPES[view]

@@ -43,6 +43,14 @@ def _pod(reply: msgspec.Struct) -> Callable[[Any], msgspec.Struct]:
     return answer
 
 
+def _limits(request: Any) -> msgspec.Struct:
+    if request.pod != views.pod.name:
+        return Problem(code="pod_not_found", detail="No such pod.")
+    if request.revision not in (None, 4):
+        return Problem(code="revision_mismatch", detail="They are at revision 4.", data={"revision": 4})
+    return msgspec.structs.replace(views.pod, limits=request.limits, limits_revision=5)
+
+
 def _job(reply: msgspec.Struct) -> Callable[[Any], msgspec.Struct]:
     def answer(request: Any) -> msgspec.Struct:
         return reply if request.job == views.JOB else Problem(code="job_not_found", detail="No such job.")
@@ -64,7 +72,10 @@ ANSWERS: dict[type[contract.Request], Callable[[Any], msgspec.Struct | None]] = 
     contract.GetTimeline: _job(contract.TimelinePage(items=(views.entry,))),
     contract.ListPods: lambda _: contract.PodPage(items=(views.pod,)),
     contract.GetPod: _pod(views.pod),
+    contract.SetPodLimits: _limits,
     contract.GetPodVms: _pod(contract.VmPage(items=(views.vm,), at=views.AT)),
+    contract.AdmitUpload: _pod(Problem(code="pod_offline", detail="The pod does not report at present.")),
+    contract.AdmitExport: lambda _: Problem(code="export_unavailable", detail="No pod in touch holds it."),
     contract.GetPodLibrary: _pod(contract.ItemPage(items=(views.item,), at=views.AT)),
 }
 

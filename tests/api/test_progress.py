@@ -5,7 +5,7 @@ import pytest
 
 from api import views
 from contracts.views import Progress
-from gateway.progress import FRESH, MOST, Latest, Report, read
+from gateway.progress import FRESH, HOURS, MOST, Latest, Report, read
 
 GOOD = Progress(id=views.COPY, version=views.VERSION, step="transfer", bytes_done=5, bytes_total=9, rate=2.0, eta=2.0)
 SUBJECT = f"progress.pod.pod-2.{views.COPY}"
@@ -54,6 +54,13 @@ def test_progress_moves_the_bytes_of_a_copy_under_way_and_never_its_state() -> N
     latest.put(Report("pod-2", GOOD), now=100.0)
     merged = latest.merge(views.copy, now=100.0 + FRESH)
     assert merged == msgspec.structs.replace(views.copy, bytes_done=5, rate=2.0, eta=2.0)
+
+
+def test_a_copy_that_waits_for_its_pods_hours_says_so() -> None:
+    latest = Latest()
+    latest.put(Report("pod-2", msgspec.structs.replace(GOOD, step="waiting", rate=None, eta=None)), now=100.0)
+    merged = latest.merge(views.copy, now=100.0)
+    assert (merged.state, merged.reason, merged.rate) == (views.copy.state, HOURS, None)
 
 
 @pytest.mark.parametrize("state", ["AVAILABLE", "FAILED", "SKIPPED"])

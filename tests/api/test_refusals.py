@@ -73,6 +73,26 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         ("POST", "/v1/images", {"json": {"name": name}}, "validation_failed")
         for name in ("", "../x", "..", "a/b", "a\x00b", "a\n", LONG, "é", " a", "a b", "a" * 81, 5, None, True, ["a"])
     ),
+    *(
+        ("PUT", "/v1/pods/pod-1/limits", {"json": limits}, "validation_failed")
+        for limits in (
+            [],
+            {"receive": 0},
+            {"receive": 1.5e9},
+            {"links": {"POD": 1_000_000}},
+            {"links": {"pod-2": "fast"}},
+            {"copies": 65},
+            {"windows": [{"begin": "24:00", "end": "06:00"}]},
+            {"windows": [{"begin": "22:00", "end": "06:00", "days": [7]}]},
+            {"windows": [{"begin": "22:00", "end": "06:00", "pods": []}]},
+            {"timezone": ""},
+            {"scrub_days": 0},
+            {"speed": 1},
+        )
+    ),
+    ("PUT", "/v1/pods/pod-1/limits", {}, "bad_request"),
+    ("PUT", "/v1/pods/POD/limits", {"json": {}}, "pod_not_found"),
+    ("PUT", "/v1/pods/pod-1/limits", {"json": {}, "headers": {"if-match": "3"}}, "validation_failed"),
     ("POST", f"{BASE}/versions", {"json": {}}, "validation_failed"),
     ("POST", f"{BASE}/versions", {"json": {"source": {**GOOD_SOURCE, "path": "/etc"}}}, "validation_failed"),
     ("POST", f"{BASE}/versions", {"json": {"source": {**GOOD_SOURCE, "name": "../x"}}}, "validation_failed"),

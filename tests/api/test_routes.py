@@ -7,6 +7,7 @@ from api import views
 from api.house import House
 from contracts import requests as contract
 from contracts.events.hub import Targets
+from contracts.limits import Limits, Window
 from contracts.manifest import Source
 from contracts.requests import Actor, command_id
 
@@ -170,6 +171,34 @@ async def test_the_same_key_is_the_same_command_and_no_key_is_one_of_its_own(hou
     first, second, other, *random = [command.id for command in house.services.asked]
     assert first == second
     assert len({first, other, *random}) == 4
+
+
+async def test_limits_are_set_and_answered_with_their_revision(house: House) -> None:
+    body = {
+        "receive": 50_000_000,
+        "links": {"pod-2": 1_000_000},
+        "copies": 3,
+        "windows": [{"begin": "22:00", "end": "06:00", "days": [0, 4]}],
+        "timezone": "Europe/Berlin",
+        "scrub_days": 7,
+    }
+    url, headers = "/v1/pods/pod-1/limits", {"idempotency-key": "k-2", "if-match": '"4"'}
+    response = await house.http.put(url, json=body, headers=headers)
+    assert (response.status_code, response.headers["etag"]) == (200, '"5"')
+    limits = Limits(
+        receive=50_000_000,
+        links={"pod-2": 1_000_000},
+        copies=3,
+        windows=(Window(begin="22:00", end="06:00", days=(0, 4)),),
+        timezone="Europe/Berlin",
+        scrub_days=7,
+    )
+    assert house.services.last == contract.SetPodLimits(
+        actor=ADMIN, id=command_id(ADMIN, "k-2"), pod="pod-1", limits=limits, revision=4
+    )
+    assert response.json() == plain(msgspec.structs.replace(views.pod, limits=limits, limits_revision=5))
+    assert (await house.http.put(url, json={})).status_code == 200
+    assert (house.services.last.limits, house.services.last.revision) == (Limits(), None)
 
 
 async def test_health_tells_alive_from_ready(house: House) -> None:

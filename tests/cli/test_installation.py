@@ -28,7 +28,7 @@ def settings_of(package: str) -> type[Settings]:
     found = [
         kind
         for kind in vars(import_module(f"{package}.settings")).values()
-        if isinstance(kind, type) and issubclass(kind, Settings) and kind is not Settings
+        if isinstance(kind, type) and issubclass(kind, Settings) and kind.__module__ == f"{package}.settings"
     ]
     assert len(found) == 1
     return found[0]
@@ -116,11 +116,18 @@ def test_settings_of_the_caller_do_not_leak_into_the_services(tmp_path: Path, mo
     assert not [child for group in groups for child in group if "IMPRINT_HEALTH_PORT" in child.environment]
 
 
-def test_only_the_replicator_gets_the_private_key(tmp_path: Path) -> None:
-    private = str(tmp_path / "keys" / "replicator" / "ticket")
-    groups = prepared(tmp_path).services()
-    holders = [child.name for group in groups for child in group if private in child.environment.values()]
-    assert holders == ["replicator"]
+def test_each_private_key_is_given_to_the_one_that_signs_with_it(tmp_path: Path) -> None:
+    groups = prepared(tmp_path, pods=1).services()
+    children = [child for group in groups for child in group]
+    for key, owner in {
+        "replicator/ticket": "replicator",
+        "catalog/manifest": "catalog",
+        "connector-pod-1/door.key": "pod-1",
+        "gateway/door.key": "gateway",
+    }.items():
+        file = str(tmp_path / "keys" / key)
+        assert [child.name for child in children if file in child.environment.values()] == [owner]
+    assert not [child for child in children if "authority.key" in " ".join(child.environment.values())]
 
 
 def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
@@ -134,12 +141,20 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
         "nats/accounts.conf",
         "replicator/ticket",
         "replicator/ticket.pub",
-        "connector-pod-1/ticket.pub",
-        "connector-pod-2/ticket.pub",
+        "catalog/manifest",
+        "catalog/manifest.pub",
+        "authority/authority.key",
+        "authority/authority.crt",
+        *(f"connector-{pod}/{name}.pub" for pod in ("pod-1", "pod-2") for name in ("ticket", "manifest")),
+        *(
+            f"{client}/{name}"
+            for client in ("connector-pod-1", "connector-pod-2", "gateway")
+            for name in ("door.key", "door.crt", "authority.crt")
+        ),
         *(f"{client.name}/nats-password" for client in everyone),
     }
     for name in before:
-        if name != "replicator/ticket.pub":
+        if name not in {"replicator/ticket.pub", "catalog/manifest.pub"}:
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
     for path in (folder, *(path for path in folder.iterdir())):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700

@@ -6,6 +6,7 @@ Times are short, so that retries and silences happen within a test; the code is 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from catalog.settings import CatalogSettings
 from connector.agent import connector
 from connector.settings import ConnectorSettings
 from contracts.events import Speaker
+from contracts.manifest import Manifest
 from contracts.requests import GetPod
 from contracts.topology import Durable, durables
 from contracts.views import PodView
@@ -24,12 +26,14 @@ from harness.asking import ACTOR, Asking
 from harness.record import Record, recording
 from harness.site import Site
 from harness.wait import until
+from imprint.local.authority import CERTIFICATE, DOOR_CERTIFICATE, DOOR_KEY, Authority
 from replicator.definition import definition as replicator_definition
 from replicator.guard import guarding
 from replicator.settings import ReplicatorSettings
 from runtime.requests import Requests
 from runtime.service import Service, service
 from runtime.settings import Settings
+from runtime.tickets import Signer, Ticket
 from runtime.topology import hub_durables
 from sharing.definition import definition as sharing_definition
 from sharing.settings import SharingSettings
@@ -97,7 +101,9 @@ class House(Asking):
         common: dict[str, Any] = {"data": str(self.folder / name), "nats_url": self.url}
         match name:
             case Speaker.CATALOG:
-                catalog = CatalogSettings(**(common | {"publish_margin": 1.0} | more))
+                catalog = CatalogSettings(
+                    **(common | {"publish_margin": 1.0, "manifest_key": str(self._manifest_key)} | more)
+                )
                 return service(catalog_definition(catalog), catalog)
             case Speaker.REPLICATOR:
                 quick = {"ticket_key": str(self._key), "retry_backoff": "0.05", "retry_attempts": 3}
@@ -116,13 +122,35 @@ class House(Asking):
             "pod": pod,
             "root": str(self.site(pod).root),
             "ticket_key_file": f"{self._key}.pub",
+            "manifest_key_file": f"{self._manifest_key}.pub",
             "report_interval": 2.0,
+            **self.identity(pod),
         }
         return ConnectorSettings(**(common | self.more.get(pod, {})))
+
+    def identity(self, bearer: str, authority: str = "authority") -> dict[str, str]:
+        """The settings of who somebody is at the doors between pods, with what they name made by the authority."""
+        folder = self.folder / f"{bearer} of {authority}"
+        Authority.open(self.folder / authority).enrol(folder, bearer)
+        return {
+            "certificate_file": str(folder / DOOR_CERTIFICATE),
+            "private_key_file": str(folder / DOOR_KEY),
+            "authority_file": str(folder / CERTIFICATE),
+        }
+
+    def ticket(self, pod: str, version: str, manifest: Manifest) -> str:
+        """A ticket as the replicator signs them, good for a minute."""
+        roots = tuple(disk.root for disk in manifest.disks)
+        expires = datetime.now(UTC) + timedelta(minutes=1)
+        return Signer.open(self._key).sign(Ticket(pod=pod, version=version, roots=roots, expires=expires))
 
     @property
     def _key(self) -> Path:
         return self.folder / "ticket"
+
+    @property
+    def _manifest_key(self) -> Path:
+        return self.folder / "manifest"
 
     async def reachable(self, name: str) -> None:
         """Return once a service asks for messages; for a pod, once the hub knows that it is there."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 from blake3 import blake3
@@ -71,6 +72,18 @@ class Site:
         (found,) = self.root.glob(f"datastores/*/items/{version}/disk-{lun}.{format}")
         return found
 
+    def rot(self, version: str, offset: int, lun: int = 0) -> int:
+        """A flipped bit in a disk in the library; the inode of the file."""
+        disk = self.disk(version, lun)
+        disk.chmod(0o600)
+        with disk.open("r+b") as file:
+            file.seek(offset)
+            (byte,) = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte ^ 8]))
+        disk.chmod(0o440)
+        return disk.stat().st_ino
+
     def holds(self, version: str, manifest: Manifest | None) -> bool:
         """Whether the library has the version bit for bit, by both digests of each disk, and no other disk of it."""
         assert manifest is not None, "the version has no content"
@@ -90,6 +103,17 @@ def sha256(content: bytes) -> str:
 
 
 def root(content: bytes) -> str:
-    """The root of a disk by its definition: BLAKE3 over the BLAKE3 digests of its 64 KiB chunks."""
-    chunks = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
-    return blake3(b"".join(blake3(chunk).digest() for chunk in chunks)).hexdigest()
+    """The root of a raw or qcow2 disk by its definition: BLAKE3 over its size, its grid and its table of spans.
+
+    A span is 64 chunks of 64 KiB. One that is not all zero is in the table with its number, a bit for each chunk
+    that is not zero, and BLAKE3 over the BLAKE3 digests of those.
+    """
+    table = b""
+    for number, at in enumerate(range(0, len(content), 64 * CHUNK)):
+        span = content[at : at + 64 * CHUNK]
+        chunks = [span[at : at + CHUNK] for at in range(0, len(span), CHUNK)]
+        bits = sum(1 << bit for bit, chunk in enumerate(chunks) if any(chunk))
+        digests = b"".join(blake3(chunk).digest() for chunk in chunks if any(chunk))
+        if bits:
+            table += struct.pack(">IQ", number, bits) + blake3(digests).digest()
+    return blake3(b"imprint index 2\0" + struct.pack(">QQQQ", len(content), 0, 0, 0) + table).hexdigest()

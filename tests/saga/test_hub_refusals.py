@@ -48,7 +48,6 @@ REFUSED: list[tuple[str, str, Ask]] = [
     ("an import into no image", "image_not_found", importing("default/nowhere", create=False)),
     ("an import into no image by id", "image_not_found", importing("0" * 32)),
     ("an import under a number that is there", "version_exists", importing(number="1.0")),
-    ("a file that is to be converted", "mode_unsupported", importing(kind="file", mode="convert")),
     ("a publish of no image", "image_not_found", publishing("1.0.0", "default/nowhere")),
     ("a publish of no version", "version_not_found", publishing("7.0.0")),
     ("a publish of latest", "version_number_invalid", publishing("latest")),

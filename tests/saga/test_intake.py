@@ -88,9 +88,8 @@ async def test_a_later_build_of_the_same_image_is_the_next_version(home: House) 
     [
         (v1("unknown-pod", pod="pod-9"), "pod_unknown"),
         (v2("unknown-file"), "file_not_found"),
-        (v2("bad-mode", mode="convert"), "mode_unsupported"),
     ],
-    ids=["the hub", "the pod", "the hub, by its mode"],
+    ids=["the hub", "the pod"],
 )
 async def test_a_built_image_that_is_refused_is_a_job_that_failed(home: House, said: dict[str, Any], code: str) -> None:
     await home.client.publish(BUILT, json.dumps(said).encode())

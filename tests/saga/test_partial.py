@@ -145,7 +145,8 @@ async def test_a_pod_that_is_repaired_between_two_attempts_needs_no_republish(na
 
 
 async def test_spoiled_bytes_of_a_holder_reach_no_library(nats_url: str, tmp_path: Path) -> None:
-    async with house(nats_url, tmp_path) as home:
+    once = {"replicator": {"retry_attempts": 1}}  # in each attempt the two wait for what the other might still get
+    async with house(nats_url, tmp_path, more=once) as home:
         home.site(FIRST).vm("golden", raw(6))
         version = await home.imported()
         spoil(home.site(FIRST), version.id)

@@ -1,17 +1,27 @@
-"""Pods: what their connectors last said of them."""
+"""Pods: what their connectors last said of them, and what the operator allows them."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Request, Response, get
-from litestar.params import FromPath
+from litestar import Request, Response, get, put
+from litestar.params import FromPath, HeaderParameter, RawBody
 
-from contracts.requests import GetPod, GetPodLibrary, GetPodVms, ItemPage, ListPods, PodPage, VmPage
+from contracts.requests import GetPod, GetPodLibrary, GetPodVms, ItemPage, ListPods, PodPage, SetPodLimits, VmPage
 from contracts.views import PodView
-from gateway.answers import Cursor, Limit, reads
+from gateway.answers import Cursor, Key, Limit, reads, writes
+from gateway.bodies import LimitsToSet, read
 from gateway.door import Services, answer, pod_in
 from gateway.shapes import shape
 
 TAGS = ["pods"]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        pattern=r'^"[0-9]{1,18}"$',
+        max_length=20,
+        description='The `limits_revision` that was read, in quotes: `"3"`. The limits change only if it still holds.',
+    ),
+]
 
 
 @get(
@@ -64,4 +74,37 @@ async def list_pod_library(door: Services, request: Request[Any, Any, Any], pod:
     return answer(await door.ask(GetPodLibrary(actor=door.actor(request), pod=pod_in(pod)), ItemPage))
 
 
-HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library)
+@put(
+    "/v1/pods/{pod:str}/limits",
+    operation_id="set_pod_limits",
+    summary="Set the limits of a pod",
+    tags=TAGS,
+    responses=writes(
+        200,
+        shape(PodView),
+        "The pod with the limits that are in force now.",
+        "pod_not_found",
+        "limits_invalid",
+        "revision_mismatch",
+    ),
+)
+async def set_pod_limits(
+    door: Services,
+    request: Request[Any, Any, Any],
+    pod: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
+) -> Response[bytes]:
+    """Bound what a pod moves, and when; it takes effect at once, also on copies under way."""
+    asked = SetPodLimits(
+        **door.command(request, key),
+        pod=pod_in(pod),
+        limits=read(LimitsToSet, body).limits(),
+        revision=None if if_match is None else int(if_match.strip('"')),
+    )
+    view = await door.ask(asked, PodView)
+    return answer(view, headers={"etag": f'"{view.limits_revision}"'})
+
+
+HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library, set_pod_limits)

@@ -64,7 +64,6 @@ async def list_versions(
         "version_number_invalid",
         "file_type_mismatch",
         "source_kind_unsupported",
-        "mode_unsupported",
         "pod_unknown",
         "pod_draining",
     ),
@@ -103,7 +102,7 @@ async def get_version(
     door: Services, request: Request[Any, Any, Any], image: FromPath[str], version: FromPath[str], pod: Pod = None
 ) -> Response[bytes]:
     """A version by its number (1.0.0, or 1.0), or the latest one; with `pod`, the latest that is available there."""
-    return answer(await _version(door, request, image, version, pod))
+    return answer(await find_version(door, request, image, version, pod))
 
 
 @post(
@@ -180,7 +179,7 @@ async def list_copies(
     cursor: Cursor = None,
 ) -> Response[bytes]:
     """One row for each copy: where, in which state, how far, how fast, and what went wrong."""
-    found = await _version(door, request, image, version, None)
+    found = await find_version(door, request, image, version, None)
     asked = ListCopies(actor=door.actor(request), version=found.id, limit=limit, cursor=cursor)
     page = await door.ask(asked, CopyPage)
     now = time.monotonic()
@@ -188,9 +187,10 @@ async def list_copies(
     return answer(msgspec.structs.replace(page, items=merged))
 
 
-async def _version(
+async def find_version(
     door: Door, request: Request[Any, Any, Any], image: str, version: str, pod: str | None
 ) -> VersionView:
+    """The version that a path names. Raises RefusedError."""
     asked = GetVersion(actor=door.actor(request), image=image_in(image), number=number_in(version), pod=pod)
     return await door.ask(asked, VersionView)
 
