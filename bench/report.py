@@ -36,10 +36,10 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def write(name: str, figures: list[Figure], notes: list[str]) -> None:
+def write(name: str, figures: list[Figure], notes: list[str], folder: Path = RESULTS) -> None:
     """Leave ``<name>.json`` and ``<name>.md`` in the results folder and print the table."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(msgspec.to_builtins(figures), indent=2) + "\n")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(msgspec.to_builtins(figures), indent=2) + "\n")
     lines = [f"# Bench `{name}`", "", *[f"{note}  " for note in notes], ""]
     lines += ["| id | measure | value | reach | baseline | rounds |", "|---|---|---|---|---|---|"]
     for figure in figures:
@@ -50,5 +50,5 @@ def write(name: str, figures: list[Figure], notes: list[str]) -> None:
             f" {figure.baseline} | {figure.rounds} |"
         )
     text = "\n".join(lines) + "\n"
-    (RESULTS / f"{name}.md").write_text(text)
+    (folder / f"{name}.md").write_text(text)
     print(text)
