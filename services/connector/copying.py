@@ -82,8 +82,8 @@ def make(
                 "The library holds other content under this version",
                 hint="Remove the item from the pod's library, then publish again.",
             )
-        if found.intact:
-            return _present(backend, found, task, meter)
+        if found.intact and (present := _present(backend, found, task, meter)) is not None:
+            return present
     item = Item(
         version=task.version,
         image=task.image,
@@ -126,11 +126,15 @@ def make(
     return Made(placed, meter.network, meter.reused, rotten)
 
 
-def _present(backend: Backend, found: Placed, task: Copy, meter: Meter) -> Made:
-    """The bytes are in the library: as the source, or from an attempt whose word got lost."""
+def _present(backend: Backend, found: Placed, task: Copy, meter: Meter) -> Made | None:
+    """The bytes are in the library: as the source, or from an attempt whose word got lost. None when they are found
+    rotten at this moment, by a check that did not know of this copy."""
     if task.copy not in found.item.copies:
         copies = tuple(sorted({*found.item.copies, task.copy}))
         found = backend.note(msgspec.structs.replace(found.item, copies=copies))
+        now = backend.find(task.version)
+        if now is None or not now.intact:
+            return None
     meter.begin("copy", task.manifest.size)
     meter.add(done=task.manifest.size, reused=task.manifest.size)
     meter.end()

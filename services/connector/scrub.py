@@ -31,6 +31,8 @@ SLICE: Final = 10.0
 LOOK: Final = 1.0
 """Seconds between two looks, while it waits, at whether something is more urgent; longer waits are planned anew."""
 AFTER_ERROR: Final = 60.0
+PUT_OFF: Final = 3600.0
+"""Seconds for which an item that cannot be checked is passed over: it must not keep the others from being checked."""
 DAY: Final = 86_400.0
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
 _IDLE: Final = 3 << 13
@@ -78,13 +80,19 @@ class Scrub:
         self._debt = 0.0
         """Bytes that were read before their time."""
         self._paid = time.monotonic()
+        self._put_off: dict[str, float] = {}
+        """Until when (monotonic) items are passed over."""
 
     async def run(self) -> None:
         """Until cancelled."""
         loop = asyncio.get_running_loop()
         try:
-            for rotten in await loop.run_in_executor(self._pool, self._quarantined):
-                await self._tell(rotten)  # its first word may have been lost in a crash
+            for placed in await loop.run_in_executor(self._pool, self._backend.items):
+                # Its first word may have been lost in a crash; a repair may end while this one is said.
+                if placed.corrupt is not None and (
+                    rotten := await loop.run_in_executor(self._pool, self._rotten, placed)
+                ):
+                    await self._tell(rotten)
             while True:
                 try:
                     for rotten in await loop.run_in_executor(self._pool, self.work):
@@ -111,7 +119,12 @@ class Scrub:
                 self._rest(min(wait, scrubbing.IDLE))
                 return []
             case Check():
-                return self._check(step)
+                try:
+                    return self._check(step)
+                except OSError as error:
+                    log.exception("check_failed", version=step.version, again_in=PUT_OFF, error=repr(error))
+                    self._put_off[step.version] = time.monotonic() + PUT_OFF
+                    return []
 
     def check(self, version: str) -> list[Rotten]:
         """Check an item from its beginning to its end, at once."""
@@ -127,14 +140,18 @@ class Scrub:
     def _rest(self, seconds: float) -> None:
         """Wait, but not while something comes into doubt."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._backend.doubted():
+        while (left := end - time.monotonic()) > 0 and not self._urgent():
             self._cancel.pause(min(left, LOOK))
 
     def _standings(self) -> list[Standing]:
         doubted = self._backend.doubted()
+        now = time.monotonic()
+        self._put_off = {version: until for version, until in self._put_off.items() if until > now}
         found = []
         for placed in self._backend.items():
             version = placed.item.version
+            if version in self._put_off:
+                continue
             if placed.corrupt is not None or (folder := self._backend.folder(version)) is None:
                 continue
             try:
@@ -144,16 +161,13 @@ class Scrub:
                 os.close(folder)
             # An item with a file cut off or gone is not served already; the check says so for good.
             found.append(Standing(version, checked.at, left, doubted=version in doubted or not placed.intact))
-        for version in doubted - {item.version for item in found}:
+        for version in doubted - {item.version for item in found} - self._put_off.keys():
             self._backend.trust(version)  # it went away, or was quarantined
         return found
 
-    def _quarantined(self) -> list[Rotten]:
-        return [
-            Rotten(placed.item, placed.datastore, placed.corrupt)
-            for placed in self._backend.items()
-            if placed.corrupt is not None
-        ]
+    def _rotten(self, placed: Placed) -> Rotten | None:
+        now = self._backend.find(placed.item.version)
+        return Rotten(now.item, now.datastore, now.corrupt) if now is not None and now.corrupt is not None else None
 
     def _check(self, step: Check) -> list[Rotten]:
         placed = self._backend.find(step.version)
@@ -172,7 +186,7 @@ class Scrub:
                 self._note(folder, checked, examination)
                 return []
             if examination.rot:
-                return [self._quarantine(placed, folder, examination)]
+                return self._quarantine(step.version, folder, examination)
             self._backend.note_checked(folder, Checked(at=checked.begun))
         finally:
             os.close(folder)
@@ -192,8 +206,11 @@ class Scrub:
             self._cancel.pause(wait)
         return True
 
+    def _urgent(self) -> bool:
+        return bool(self._backend.doubted() - self._put_off.keys())
+
     def _interrupted(self, step: Check) -> bool:
-        return bool(self._backend.doubted()) or (self._busy() and not step.late)
+        return self._urgent() or (self._busy() and not step.late)
 
     def _note(self, folder: int, checked: Checked, examination: Examination) -> None:
         noted = Checked(
@@ -201,16 +218,19 @@ class Scrub:
         )
         self._backend.note_checked(folder, noted)
 
-    def _quarantine(self, placed: Placed, folder: int, examination: Examination) -> Rotten:
+    def _quarantine(self, version: str, folder: int, examination: Examination) -> list[Rotten]:
         corrupt = Corrupt(found=datetime.now(UTC), disks=examination.rot)
-        self._backend.quarantine(placed.item.version, folder, corrupt)
+        placed = self._backend.quarantine(version, folder, corrupt)
+        if placed is None or placed.corrupt is None:
+            return []  # it went away or was replaced while it was read
+        # As it is now: copies may have been made of it while it was read.
         rotten = Rotten(placed.item, placed.datastore, corrupt)
         log.error(
             "copy_corrupt", version=placed.item.version, datastore=placed.datastore, chunks=corrupt.wrong,
             why=rotten.failure.text, copies=placed.item.copies,
             repair="from another holder" if placed.item.copies else "none: only the source is here",
         )  # fmt: skip
-        return rotten
+        return [rotten]
 
 
 def _step_back() -> None:

@@ -1,18 +1,21 @@
 """Copies at rest: what changed on the disk is found, never served again, and repaired by its chunks."""
 
 import asyncio
+import errno
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pods import Pod, sparse
 
 from connector.backends import condition
-from connector.backends.base import Checked
+from connector.backends.base import Checked, Corrupt
 from connector.backends.directory import DirectoryBackend
 from connector.domain.tasks import Copy
+from connector.examine import Examination
 from connector.presence import look
 from connector.scrub import DAY, Rotten, Scrub
 from connector.transfer.chunks import ALIGN
@@ -287,3 +290,95 @@ async def test_the_running_scrub_tells_of_what_it_finds_and_again_at_the_next_st
         await asyncio.gather(running, return_exceptions=True)
         assert [rotten.item.version for rotten in told] == [version]
         told.clear()
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Have something happen once, while a check has read a part of an item."""
+    read, left = Examination._span, [happens]
+
+    def reading(self: Examination, *args: Any, **more: Any) -> int:
+        while left:
+            left.pop()()
+        return read(self, *args, **more)
+
+    monkeypatch.setattr(Examination, "_span", reading)
+
+
+def test_a_copy_that_was_published_while_its_item_was_checked_is_told_of(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = pods("pod-1", door=False)
+    version = imported(pod, os_disk=content(4))
+    placed = pod.backend.find(version)
+    assert placed is not None
+    flip(pod.disk(placed), 5)
+    task = pod.copy_task(version, placed.item.manifest)
+    meanwhile(monkeypatch, lambda: pod.copy(task))
+    (rotten,) = scrub_of(pod).check(version)
+    assert rotten.item.copies == (task.copy,)
+
+
+def test_an_item_that_was_removed_while_it_was_checked_is_not_called_corrupt(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = pods("pod-1", door=False)
+    version = imported(pod, os_disk=content(4), data=content(2))
+    meanwhile(monkeypatch, lambda: pod.backend.remove(version))
+    assert scrub_of(pod).check(version) == []
+    assert pod.leftovers() == []
+
+
+def test_an_item_that_was_replaced_while_it_was_checked_is_not_called_corrupt(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, pod = pods("source"), pods("pod-1")
+    version = imported(source, os_disk=content(4), data=content(2))
+    placed = source.backend.find(version)
+    assert placed is not None
+    task = pod.copy_task(version, placed.item.manifest, source)
+    path = pod.disk(pod.copy(task).placed, 3)
+    path.chmod(0o600)
+    os.truncate(path, 5)
+    meanwhile(monkeypatch, lambda: pod.copy(task))
+    assert scrub_of(pod).check(version) == []
+    found = pod.backend.find(version)
+    assert found is not None
+    assert found.intact
+
+
+def test_on_a_full_datastore_a_rotten_item_is_not_served_either(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> None:
+    pod = pods("pod-1", door=False)
+    version = imported(pod, os_disk=content(4))
+    placed = pod.backend.find(version)
+    assert placed is not None
+    flip(pod.disk(placed), 5)
+
+    def full(at: int, corrupt: Corrupt) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(condition, "mark_corrupt", full)
+    (rotten,) = scrub_of(pod).check(version)
+    assert rotten.corrupt.wrong == 1
+    assert [item.state for item in pod.backend.items()] == ["CORRUPT"]
+    assert pod.backend.open(placed.item.manifest.disks[0].root) is None
+
+
+def test_an_item_that_cannot_be_checked_does_not_keep_the_others_from_being_checked(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = pods("pod-1", door=False)
+    stuck, rotten = imported(pod, os_disk=content(4)), imported(pod, "other", os_disk=content(4, seed=2))
+    note = condition.note_checked
+
+    def noting(at: int, checked: Checked) -> None:
+        if os.readlink(f"/proc/self/fd/{at}").endswith(stuck):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        note(at, checked)
+
+    monkeypatch.setattr(condition, "note_checked", noting)
+    pod.backend.doubt(stuck)
+    flip(pod.disk(pod.backend.find(rotten)), 5)
+    pod.backend.doubt(rotten)
+    scrub = scrub_of(pod)
+    found = [one for _ in range(2) for one in scrub.work()]
+    assert [one.item.version for one in found] == [rotten]

@@ -1,19 +1,26 @@
 """Many pods at once: who feeds whom, and what one of them that fails, lies or dawdles does to the others."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from misbehaving import Behaviour, misbehaving
 from pods import Pod, root_of
 from structlog.testing import capture_logs
 
+from connector.admission import Tickets
 from connector.copying import Made
 from connector.failures import Cancel, Cancelled, Refused
+from connector.transfer.callers import Caller
+from connector.transfer.server import Door
+from connector.transfer.shelf import LibraryShelf
 from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK, Manifest
@@ -235,3 +242,65 @@ def test_what_is_on_its_way_is_offered_only_until_the_copy_ends(pods: Pods, tmp_
     with misbehaving(source, Behaviour(status=403)) as closed, pytest.raises(Refused):
         one.copy(one.copy_task(version, manifest, holders=(holder(source, closed),)))
     assert one.receiving.open(manifest.disks[0].root) is None
+
+
+def test_a_pod_named_complete_that_only_receives_is_asked_like_a_peer(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, half, target = pods("source"), pods("half"), pods("target")
+    version, manifest = published(source, os.urandom(12 * MIB))
+    asked: list[str] = []
+    answer = Door._answered
+
+    async def counted(self: Door, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        asked.append(request.path.rpartition("/")[2])
+        return await answer(self, request, caller)
+
+    half.throttles.receive.rate = 64 * 1024  # so slow that nothing of it is whole for a while
+    slowly, cancel = Cancel(), Cancel()
+
+    def work() -> None:
+        with suppress(Cancelled):
+            half.copy(half.copy_task(version, manifest, source), slowly)
+
+    with background(work):
+        while half.receiving.open(manifest.disks[0].root) is None:
+            cancel.pause(0.01)
+        monkeypatch.setattr(Door, "_answered", counted)
+        threading.Timer(1.0, cancel.set).start()
+        with pytest.raises(Cancelled):
+            target.copy(target.copy_task(version, manifest, half), cancel)
+        slowly.set()
+    assert asked.count("data") < 100
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_holder_with_a_wrong_clock_is_left_for_the_others(
+    complete: bool, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.transfer.session.RENEWAL", 1.0)
+    source, odd, target = pods("source"), pods("odd", door=False), pods("target")
+    content = os.urandom(12 * MIB)
+    version, manifest = published(source, content)
+    check = Tickets(odd.hub.public)
+    door = Door(LibraryShelf(odd.backend), lambda token, now: check(token, now + timedelta(days=1)), "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{door.open()}"
+    try:
+        holders = (holder(odd, address, complete=complete), holder(source))
+        made = target.copy(target.copy_task(version, manifest, holders=holders))
+    finally:
+        door.close()
+    assert target.disk(made.placed).read_bytes() == content
+
+
+def test_a_copy_that_has_all_does_not_wait_for_a_peer_that_does_not_answer(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.transfer.stream.SILENCE", 3600.0)
+    source, target = pods("source"), pods("target")
+    content = os.urandom(MIB)
+    version, manifest = published(source, content)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        peer = Holder(pod="silent", address=f"http://127.0.0.1:{silent.getsockname()[1]}", complete=False)
+        made = target.copy(target.copy_task(version, manifest, holders=(holder(source), peer)))
+    assert target.disk(made.placed).read_bytes() == content

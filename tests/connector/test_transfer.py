@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -361,3 +362,34 @@ def test_progress_is_said_from_nothing_to_the_whole(pods: Pods) -> None:
     assert two.said[-1].bytes_done == two.said[-1].bytes_total == MIB
     assert two.said[-1].bytes_network >= MIB
     assert all(before.bytes_done <= after.bytes_done for before, after in zip(two.said, two.said[1:], strict=False))
+
+
+@pytest.mark.parametrize("part", ["table", "digests"])
+def test_a_seed_whose_index_cannot_be_read_is_done_without_and_comes_into_doubt(
+    part: str, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pods("pod-1"), pods("pod-2")
+    old = os.urandom(4 * MIB)
+    version, manifest = published(one, old)
+    first = two.copy(two.copy_task(version, manifest, one)).placed
+    new = os.urandom(CHUNK) + old[CHUNK:]
+    newer, manifest = published(one, new, "new")
+    bad, readable = os.stat(two.disk(first).with_name("disk-0.index")).st_ino, 48 if part == "table" else 200
+    read = os.pread
+
+    def failing(fd: int, size: int, at: int) -> bytes:
+        if os.fstat(fd).st_ino == bad and at + size > readable:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(fd, size, at)
+
+    monkeypatch.setattr(os, "pread", failing)
+    made = two.copy(two.copy_task(newer, manifest, one))
+    assert two.disk(made.placed).read_bytes() == new
+    assert two.backend.doubted() == {version}
+    assert not [name for name in open_files() if f"items/{version}" in name]
+
+
+def open_files() -> Iterable[str]:
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            yield os.readlink(f"/proc/self/fd/{name}")

@@ -120,7 +120,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "finalised, earlier attempt": (P, R, Y, F, A, X, S, C),
     "finalised, later attempt":   (P, R, Y, F, A, X, S, C),
     "corrupted":                  (P, R, Y, F, C, X, S, C),
-    "corrupted, other content":   (P, R, Y, F, A, X, S, C),
+    "corrupted, other content":   (P, R, Y, F, C, X, S, C),
 }  # fmt: skip
 
 

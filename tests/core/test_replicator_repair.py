@@ -86,7 +86,6 @@ def test_the_deadline_of_the_publish_does_not_end_a_repair() -> None:
     ("speaker", "words"),
     [
         ("pod-3", corrupted("pod-2")),
-        ("pod-2", corrupted("pod-2", digest="0" * 64)),
         ("pod-2", corrupted("pod-2", version="0" * 32)),
         ("pod-2", corrupted("pod-2", copy="nothing")),
         ("pod-4", corrupted("pod-4")),
@@ -230,3 +229,8 @@ def test_a_copy_of_a_publish_has_its_deadline_and_no_other() -> None:
     house.pod("pod-2", corrupted("pod-2"))
     house.publish(2)
     assert stalls(house) == []
+
+
+def test_a_corrupt_item_of_another_digest_is_not_what_we_count_on_either() -> None:
+    house = published("pod-1", "pod-2")
+    assert "copy.lost" in kinds(house.pod("pod-2", corrupted("pod-2", digest="0" * 64)))

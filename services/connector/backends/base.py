@@ -171,8 +171,12 @@ class Backend(Protocol):
     def note_checked(self, folder: int, checked: Checked) -> None:
         """Keep what is known of the checks of the item in ``folder``."""
 
-    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
-        """Mark the item in ``folder`` for good: it is served no more, and is no seed for other versions."""
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> Placed | None:
+        """Mark the item in ``folder`` for good: it is served no more, and is no seed for other versions.
+
+        The item as it is then; None, and nothing is marked, when ``folder`` is not the version's any more. A mark that
+        cannot be written, because the datastore is full, holds until the connector ends.
+        """
 
     def doubt(self, version: str) -> None:
         """A chunk of the item turned out wrong by the way: it is to be checked soon."""

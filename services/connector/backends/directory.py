@@ -109,8 +109,8 @@ class DirectoryBackend:
     def note_checked(self, folder: int, checked: Checked) -> None:
         self._library.note_checked(folder, checked)
 
-    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
-        self._library.quarantine(version, folder, corrupt)
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> Placed | None:
+        return self._library.quarantine(version, folder, corrupt)
 
     def doubt(self, version: str) -> None:
         self._library.doubt(version)

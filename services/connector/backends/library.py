@@ -5,11 +5,12 @@ item by one rename after all of it is durable; it is removed by one rename too, 
 ``items`` is whole.
 """
 
+import errno
 import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Final
@@ -33,6 +34,7 @@ TRASH: Final = ".trash-"
 STALE: Final = 3 * 86_400.0
 """Seconds after which a staging folder that no task wants is removed at start."""
 SEED_ITEMS: Final = 4
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 
 log = structlog.get_logger()
@@ -48,6 +50,8 @@ class Library:
         self._shelf = Shelf()
         self._guard = threading.Lock()
         self._doubted: set[str] = set()
+        self._unwritten: dict[str, tuple[int, Corrupt]] = {}
+        """Marks that the datastore had no room for, with the folders' inodes."""
         self.items()
 
     def close(self) -> None:
@@ -90,6 +94,7 @@ class Library:
         with self._part(staging.datastore, "items") as stack:
             _put(item.version, staging.parent, stack.items)
         placed = Placed(item, staging.datastore, intact=True)
+        self._unwritten.pop(item.version, None)
         staging.close()
         self.trust(item.version)
         self._changed(item.version, placed)
@@ -119,6 +124,7 @@ class Library:
                     trash = _trash(version)
                     os.rename(version, trash, src_dir_fd=items, dst_dir_fd=staging.items)
                     os.fsync(items)
+                    self._unwritten.pop(version, None)
                     self._changed(version, left)
                     folders.remove_tree(trash, staging.items)
 
@@ -134,11 +140,26 @@ class Library:
             except FileNotFoundError:
                 return None
 
-    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> None:
-        condition.mark_corrupt(folder, corrupt)
-        # The folder may have been replaced since it was opened: what counts is what is there now.
-        self._changed(version, self.find(version))
+    def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> Placed | None:
+        inode, now = os.fstat(folder).st_ino, self.folder(version)
+        if now is None:
+            return None
+        try:
+            if not os.path.samestat(os.fstat(now), os.fstat(folder)):
+                return None  # removed or replaced since it was opened
+        finally:
+            os.close(now)
+        try:
+            condition.mark_corrupt(folder, corrupt)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            log.error("mark_not_written", version=version, error=error.strerror)
+            self._unwritten[version] = inode, corrupt
+        placed = self.find(version)
+        self._changed(version, placed)
         self.trust(version)
+        return placed
 
     def checked(self, folder: int) -> Checked:
         return condition.checked_in(folder, _decode(folders.read(DESCRIPTOR, folder)))
@@ -219,13 +240,16 @@ class Library:
                 except (Refused, OSError) as error:
                     log.warning("seed_not_used", version=placed.item.version, error=str(error))
                     continue
+                rotten: Callable[[], None] = (
+                    (lambda: None) if placed is own else partial(self.doubt, placed.item.version)
+                )
                 try:
-                    rotten = (lambda: None) if placed is own else partial(self.doubt, placed.item.version)
                     found.append(Seed(data, opened(index, other), rotten))
-                except IndexInvalidError as error:
+                except (IndexInvalidError, OSError) as error:
                     log.warning("seed_not_used", version=placed.item.version, error=str(error))
                     os.close(data)
                     os.close(index)
+                    rotten()
         return found
 
     # --- inside --------------------------------------------------------------------------------------------------
@@ -268,7 +292,7 @@ class Library:
                     self._read[version] = (look, item)
                 if item.version != version:
                     raise refused("finalise_failed", STEP, "item.json is of another version")
-                corrupt = condition.corrupt_in(at)
+                corrupt = condition.corrupt_in(at) or self._unwritten_mark(version, at)
                 whole = all(_whole(disk, at) for disk in item.manifest.disks)
                 return Placed(item, datastore, whole and corrupt is None, corrupt)
         except FileNotFoundError:
@@ -285,6 +309,10 @@ class Library:
                     continue
                 with folders.folder(part, at) as found:
                     yield name, found
+
+    def _unwritten_mark(self, version: str, at: int) -> Corrupt | None:
+        inode, corrupt = self._unwritten.get(version, (0, None))
+        return corrupt if os.fstat(at).st_ino == inode else None
 
     def _part(self, datastore: str, part: str) -> "_Part":
         return _Part(self._root, datastore, part)

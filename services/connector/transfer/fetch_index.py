@@ -122,8 +122,8 @@ class _Known:
         index, span = found
         try:
             digests = index.span_digests(span)
-        except IndexInvalidError:
-            return None  # cut off since it was opened
+        except (IndexInvalidError, OSError):
+            return None  # cut off since it was opened, or not readable any more: then it is fetched
         return digests if len(digests) == wanted.length and blake3(digests).digest() == wanted.hash else None
 
 

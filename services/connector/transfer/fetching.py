@@ -54,6 +54,7 @@ class Fetching:
         self._runs: Iterator[Run] | None = runs(index, kept, self.seeds)
         self._local: dict[int, int] = {}
         self._connections: dict[Errand, Connection] = {}
+        self._asking: set[Connection] = set()
         self._broken_off: set[Errand] = set()
         self._waiting = 0
         self._front = 0
@@ -81,14 +82,18 @@ class Fetching:
                     continue
                 if self._schedule.finished and not self._local:
                     self.over = True
+                    for asking in self._asking:
+                        asking.interrupt()  # a peer that does not answer holds up nobody who has all
                     self._turn.notify_all()
                     return None
-                if self._schedule.orphaned(now):
-                    raise self.session.holders.exhausted()
-                self._waiting += 1
-                self._turn.wait(LOOK)
-                self._waiting -= 1
-                self._schedule.idled(self.session.clock() - now)
+                orphaned = self._schedule.orphaned(now)
+                if not orphaned:
+                    self._waiting += 1
+                    self._turn.wait(LOOK)
+                    self._waiting -= 1
+                    self._schedule.idled(self.session.clock() - now)
+            if orphaned:
+                self.session.bereft()
 
     def tried(self, run: Run) -> None:
         """A run that a seed has was gone through."""
@@ -136,12 +141,7 @@ class Fetching:
             self._connections[errand] = connection
 
     def ended(self, errand: Errand, error: HolderFailed | None, used: str) -> None:
-        """An errand is over, perhaps by ``error``; it was asked for with the ticket ``used``.
-
-        Raises:
-            Refused: ``ticket_expired``, and no other ticket came.
-            Cancelled: the session was stopped.
-        """
+        """An errand is over, perhaps by ``error``; it was asked for with the ticket ``used``."""
         with self._turn:
             self._connections.pop(errand, None)
             now = self.session.clock()
@@ -154,6 +154,7 @@ class Fetching:
                 log.info("holder_left", pod=errand.standing.pod, why="slow")
                 return
             if error is not None and error.code == NOT_YET:
+                errand.standing.still_receives()
                 self._schedule.lacks(errand.standing.pod, errand.span)
                 return
             if error is not None and error.absent and not errand.standing.holder.complete:
@@ -188,6 +189,19 @@ class Fetching:
             if self._runs is None and self._schedule.finished:
                 return None
             return self._schedule.whom(self.session.clock(), hungry=self._waiting > 0)
+
+    def asks(self, connection: Connection) -> bool:
+        """A peer is about to be asked on this connection; False when there is no need any more."""
+        with self._turn:
+            if not self.over:
+                self._asking.add(connection)
+            return not self.over
+
+    def asked(self, connection: Connection) -> bool:
+        """It answered or failed; False when that does not matter any more."""
+        with self._turn:
+            self._asking.discard(connection)
+            return not self.over
 
     def saw(self, standing: Standing, bitmap: bytes | None) -> None:
         """A peer says what it has; None is all."""

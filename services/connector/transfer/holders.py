@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from connector.failures import Cancel, Refused
 from contracts.errors import Failure
 from contracts.events.to_pods import Holder
@@ -45,6 +47,11 @@ class LiveGrant:
     def __init__(self, ticket: str, holders: Sequence[Holder]) -> None:
         self._changed = threading.Condition()
         self._now = (ticket, tuple(holders))
+
+    @property
+    def now(self) -> tuple[str, tuple[Holder, ...]]:
+        """Ticket and holders that belong together; another object after each `replace`."""
+        return self._now
 
     @property
     def ticket(self) -> str:
@@ -99,6 +106,11 @@ class Standing:
         """Seconds for a byte, of late; None while nothing is known."""
         return self._seconds / self._bytes if self._bytes else None
 
+    def still_receives(self) -> None:
+        """It lost what the hub counts on and makes it anew: it is a peer, asked for no more than it says it has."""
+        if self.holder.complete:
+            self.holder = msgspec.structs.replace(self.holder, complete=False)
+
     def served(self, size: int, seconds: float) -> None:
         """It gave ``size`` good bytes in ``seconds``: earlier stumbles are forgotten."""
         self.stumbles = 0
@@ -112,17 +124,18 @@ class Holders:
     def __init__(self, grant: LiveGrant, me: str, now: float) -> None:
         self._grant = grant
         self._me = me
-        self._seen: tuple[Holder, ...] | None = None
+        self._seen: tuple[str, tuple[Holder, ...]] | None = None
         self._standings: dict[str, Standing] = {}
         self.refresh(now)
 
     def refresh(self, now: float) -> None:
-        """Take over whom the hub names by now. One that was merely out of reach is tried again then."""
-        holders = self._grant.holders
-        if holders is self._seen:
+        """Take over whom the hub names by now. One that was merely out of reach, or that wants another ticket, is tried
+        again then."""
+        seen = self._grant.now
+        if seen is self._seen:
             return
-        self._seen = holders
-        for order, holder in enumerate(holders):
+        self._seen = seen
+        for order, holder in enumerate(seen[1]):
             if holder.pod == self._me:
                 continue
             known = self._standings.get(holder.pod)
@@ -157,6 +170,21 @@ class Holders:
             standing.stumbles += 1
         elif standing.failure is None:
             standing.failure = error
+
+    def expired(self, standing: Standing, error: HolderFailed, used: str) -> None:
+        """Its door says that the ticket ``used`` has ended: it is not asked again before there is another one.
+
+        Perhaps only its clock is wrong, so the others are asked first.
+        """
+        if self._seen is not None and used == self._seen[0]:
+            standing.failure = error
+
+    @property
+    def awaited(self) -> str | None:
+        """The ticket after which some wait for another one; None when that would bring back nobody."""
+        failures = [one.failure for one in self._standings.values() if one.failure is not None]
+        waits = any(failure.code == "ticket_expired" for failure in failures)
+        return self._seen[0] if waits and self._seen is not None else None
 
     def left(self, standing: Standing, now: float) -> None:
         """It is slow, and another will be asked for a while."""

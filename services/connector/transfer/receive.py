@@ -81,6 +81,8 @@ def receive(
         return fetching
 
     rotten = fill(seeds).rotten if data else 0
+    if not data:
+        target.sync()  # what an earlier try left in its holes was cleared
     if readback and (wrong := list(wrong_chunks(target.fd, index, session.cancel))):
         for chunk in wrong:
             kept.drop(chunk)

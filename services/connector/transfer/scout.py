@@ -12,7 +12,7 @@ class Scout:
         self._session = fetching.session
 
     def run(self) -> None:
-        """Raises Cancelled, and Refused when the ticket expired and no other came."""
+        """Raises Cancelled."""
         while True:
             self._session.wait_open()
             while (standing := self._fetching.whom()) is not None:
@@ -25,8 +25,15 @@ class Scout:
         used = self._session.grant.ticket
         try:
             with self._session.lent(standing) as connection:
-                bitmap = connection.holding(standing.holder, self._fetching.disk)
+                if not self._fetching.asks(connection):
+                    return
+                try:
+                    bitmap = connection.holding(standing.holder, self._fetching.disk)
+                finally:
+                    needed = self._fetching.asked(connection)
         except HolderFailed as error:
+            if not needed:
+                return
             if error.absent or error.code == NOT_YET:
                 self._fetching.missed(standing)
             else:

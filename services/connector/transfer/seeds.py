@@ -52,7 +52,10 @@ class Seeds:
         self._mask = slots - 1
         self._table = array("Q", bytes(8)) * slots
         for begin, seed in self._seeds:
-            self._take(begin, seed.index)
+            try:
+                self._take(begin, seed.index)
+            except (IndexInvalidError, OSError):  # cut off, or the disk cannot read it any more
+                seed.rotten()
 
     def find(self, digest: bytes) -> Place | None:
         """A seed and the number of its chunk with this digest."""
@@ -68,8 +71,8 @@ class Seeds:
         seed, chunk = place
         try:
             there = seed.index.following(chunk, min(most, len(digests) // DIGEST))
-        except IndexInvalidError:
-            return None  # its index was cut off since it was opened
+        except (IndexInvalidError, OSError):
+            return None  # as far as it could be read when it was entered, its index cannot be any more
         if there == digests[: len(there)]:
             alike = len(there) // DIGEST
         else:

@@ -107,31 +107,41 @@ class Session:
             Refused: none is left.
             Cancelled: the session was stopped.
         """
-        with self.turn:
-            while True:
+        while True:
+            with self.turn:
                 self.stop.check()
                 now = self.clock()
                 self.holders.refresh(now)
                 for complete in (True, False):
                     if usable := self.holders.usable(now, complete=complete, slow=True):
                         return self.holders.best(usable)
-                if not self.holders.all(complete=True) and not self.holders.all(complete=False):
-                    raise self.holders.exhausted()
-                self.turn.wait(0.05)
+                left = self.holders.all(complete=True) or self.holders.all(complete=False)
+                if left:
+                    self.turn.wait(0.05)
+            if not left:
+                self.bereft()
 
-    def failed(self, standing: Standing, error: HolderFailed, used: str) -> None:
-        """Note that a holder did not give what it was asked for with the ticket ``used``.
+    def bereft(self) -> None:
+        """Nobody is left to be asked: wait for another ticket if that brings somebody back.
 
         Raises:
-            Refused: ``ticket_expired``, as `renewed`.
+            Refused: it would not, or none came in time (``ticket_expired``).
             Cancelled: the session was stopped.
         """
-        if error.code == "ticket_expired":
-            self.renewed(used)
-        else:
-            with self.turn:
+        with self.turn:
+            ticket, refusal = self.holders.awaited, self.holders.exhausted()
+        if ticket is None:
+            raise refusal
+        self.renewed(ticket)
+
+    def failed(self, standing: Standing, error: HolderFailed, used: str) -> None:
+        """Note that a holder did not give what it was asked for with the ticket ``used``."""
+        with self.turn:
+            if error.code == "ticket_expired":
+                self.holders.expired(standing, error, used)
+            else:
                 self.holders.failed(standing, error, self.clock())
-                self.turn.notify_all()
+            self.turn.notify_all()
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Run ``jobs`` in threads; when one fails, all stop at once.

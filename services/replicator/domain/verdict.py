@@ -135,8 +135,11 @@ def judge(copy: Copy | None, report: Report, placement: Placement, policy: Polic
 
 
 def judge_loss(copy: Copy | None, report: CopyCorrupted) -> tuple[Fact, ...]:
-    """What the word that bytes at rest changed means: the copy that we count on is lost, if it is that one."""
-    if isinstance(copy, Available) and copy.digest == report.digest:
+    """What the word that bytes at rest changed means: the copy that we count on is lost.
+
+    A pod has one item of a version. If what is corrupt there has another digest, it has not what we count on either.
+    """
+    if isinstance(copy, Available):
         return (Lost(_plain(report.failure)),)
     return ()
 
