@@ -5,7 +5,7 @@ import base64
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,6 @@ PIECE: Final = 1024 * 1024
 BLOCK: Final = 64 * 1024
 PATIENCE: Final = 60.0
 """Seconds without a byte of progress after which a broken transfer is given up; the next call goes on with it."""
-SETTLE: Final = 256 * 1024 * 1024
 _ZEROS: Final = bytes(BLOCK)
 PASSING: Final = frozenset({"upload_busy", "upload_offset", "unavailable", "timeout", "busy", "pod_offline"})
 """Codes that another try may not meet again."""
@@ -196,8 +195,7 @@ async def export(
         if force:
             part.replace(target)
         else:
-            os.link(part, target)
-            part.unlink()
+            _name(part, target)
     except FileExistsError:
         raise CommandFailure(Exit.REFUSED, f"{target} exists", hint=f"The disk is in {part}.") from None
     return Got(file=str(target), version=version.number, lun=disk.lun, size=disk.size, sha256=found)
@@ -213,7 +211,7 @@ async def _receive(client: Client, url: str, file: "_Part", size: int, advance: 
             raise ImprintError(problem_of(response))
         if file.at and response.headers.get("content-range") != f"bytes {file.at}-{size - 1}/{size}":
             raise ImprintError(HttpProblem(status=502, title="The answer is another part of the disk"))
-        unpack = _Unpacker() if response.headers.get("imprint-wire") == "zstd" else None
+        unpack = _Unpacker(file) if response.headers.get("imprint-wire") == "zstd" else None
         async for piece in response.aiter_raw(BLOCK):
             await asyncio.to_thread(file.take, piece, unpack)
             advance(file.at, size)
@@ -222,23 +220,20 @@ async def _receive(client: Client, url: str, file: "_Part", size: int, advance: 
 
 
 class _Unpacker:
-    """Zstandard frames one after the other, in steps: a few bytes can be megabytes of zeros."""
+    """Zstandard frames one after the other, into ``part``, a piece at a time: a few bytes can be gigabytes of zeros."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: "_Part") -> None:
         import zstandard
 
-        self._make: Any = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj
-        self._frame: Any = None
+        self._wrong = zstandard.ZstdError
+        unpack = zstandard.ZstdDecompressor(max_window_size=8 * PIECE)
+        self._writer: Any = unpack.stream_writer(part, write_size=PIECE)  # type: ignore[arg-type]
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the bytes hold, a frame (of 4 MiB) at a time, and no more of it in memory."""
-        while data:
-            if self._frame is None:
-                self._frame = self._make()
-            yield self._frame.decompress(data)
-            data = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = None
+    def feed(self, data: bytes) -> None:
+        try:
+            self._writer.write(data)
+        except self._wrong:
+            raise httpx.ReadError("the answer is no Zstandard") from None
 
 
 class _Part:
@@ -268,8 +263,10 @@ class _Part:
 
     def take(self, piece: bytes, unpack: _Unpacker | None) -> None:
         """Write the next bytes, which may be packed."""
-        for data in [piece] if unpack is None else unpack.feed(piece):
-            self._write(data)
+        if unpack is None:
+            self.write(piece)
+        else:
+            unpack.feed(piece)
 
     def finish(self) -> str:
         """Make it durable; its SHA-256."""
@@ -277,7 +274,8 @@ class _Part:
         os.fsync(self._fd)
         return self._sha.hexdigest()
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
+        """Append plain bytes. Raises httpx.ReadError when they are more than the disk has."""
         if self.at + len(data) > self._size:
             raise httpx.ReadError("more came than the disk has")
         self._sha.update(data)
@@ -292,12 +290,27 @@ class _Part:
         # The length is what a later call goes by: never more than what is written.
         os.ftruncate(self._fd, place)
         self.at = place
+        return len(data)
 
 
 def _key(file: Path, status: os.stat_result, pod: str, name: str) -> str:
     """The same for the same file and place, so that the server knows an upload that is to go on."""
     look = (str(file.resolve()), status.st_ino, status.st_size, status.st_mtime_ns, pod, name)
     return hashlib.sha256(repr(look).encode()).hexdigest()
+
+
+def _name(part: Path, target: Path) -> None:
+    """Give a file its name. Raises FileExistsError, and replaces nothing."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: FAT, some shares
+        if _taken(target):
+            raise FileExistsError(target) from None
+        part.rename(target)
+    else:
+        part.unlink()
 
 
 def _taken(target: Path) -> bool:

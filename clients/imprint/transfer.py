@@ -11,6 +11,7 @@ import click
 from contracts.names import NAME
 from imprint import files
 from imprint.client import Client
+from imprint.exits import CommandFailure, Exit
 from imprint.options import current, run, shared
 from imprint.output import print_json, size
 
@@ -33,6 +34,18 @@ def bar(title: str) -> Iterator[files.Advance]:
         yield lambda done, total: display.update(task, completed=done, total=total)
 
 
+@contextmanager
+def here() -> Iterator[None]:
+    """What this machine's files refuse (a full disk, a folder that is not there) ends the command in a line."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        hint = "Make room or name another place; the same command goes on with what is there."
+        title = "A file on this machine cannot be used"
+        raise CommandFailure(Exit.FAILED, title, detail=f"{place}{error.strerror or error}", hint=hint) from None
+
+
 def named(file: Path, name: str | None) -> str:
     """The name of a file on the pod: its own, unless another is given."""
     found = name or file.name
@@ -51,7 +64,7 @@ def upload(file: Path, pod: str, name: str | None) -> None:
     target = named(file, name)
 
     async def act(client: Client) -> files.Sent:
-        with bar("upload") as advance:
+        with here(), bar("upload") as advance:
             return await files.upload(client, file, pod, target, advance)
 
     sent = run(act)
@@ -74,7 +87,7 @@ def export(image: str, version: str, target: Path, lun: int | None, force: bool)
     """Write a disk of a version to a file, sparse and verified. Called again it goes on where it was cut."""
 
     async def act(client: Client) -> files.Got:
-        with bar("export") as advance:
+        with here(), bar("export") as advance:
             return await files.export(client, image, version, lun, target, force=force, advance=advance)
 
     got = run(act)

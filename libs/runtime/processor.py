@@ -164,21 +164,22 @@ class Processor:
         loaded = self._load(batch, items)
         fresh = self._fresh(items, loaded, answers)
         for item in fresh:
-            message, reply = item.message, None
+            message, reply, kept = item.message, None, item.deduplicate
             if item.dead is not None:
                 outcome.dead.append(item.dead)
             else:
                 work = Work(batch, message)
                 handling.set(message)
                 try:
-                    reply = self._handle(item, work)
+                    reply, final = self._handle(item, work)
+                    kept = kept and final
                 except Exception as error:  # noqa: BLE001 - set aside alone, whatever it was
                     self._set_aside(item, error, again, answers)
                     continue
                 batch.accept(work)
             if item.reminder is not None:
                 outcome.served.append(item.reminder)
-            if item.deduplicate:
+            if kept:
                 outcome.seen.append(Seen(message.id, message.speaker, now, item.fingerprint, reply))
             answers.append((item.done, reply))
         handling.set(None)
@@ -248,12 +249,14 @@ class Processor:
                 self._store.load(batch, wanted)
         return loaded
 
-    def _handle(self, item: Item, work: Work) -> bytes | None:
+    def _handle(self, item: Item, work: Work) -> tuple[bytes | None, bool]:
+        """The reply, and whether it is also that to a repetition."""
         reaction = self._reactions[type(item.message.body)]
         reply = reaction.handle(item.message, work)
         if isinstance(reply, Problem) and (work.changed or work.emitted):
             raise AssertionError(f"the refusal {reply.code} left changes behind")
-        return None if reply is None else msgspec.json.encode(reply)
+        final = not (isinstance(reply, Problem) and reaction.refuses_anew)
+        return (None if reply is None else msgspec.json.encode(reply)), final
 
     def _set_aside(self, item: Item, error: Exception, again: list[Item], answers: Answers) -> None:
         item.tries += 1

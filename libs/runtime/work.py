@@ -201,8 +201,10 @@ class Reaction:
 
     ``keys`` names the documents that ``handle`` reads. It is asked again after each load (``get`` answers None for
     what is not loaded yet), so it may follow references: first a name, then the image that the name stands for.
-    ``handle`` answers a command with its reply; a `Problem` must leave the work untouched.
+    ``handle`` answers a command with its reply; a `Problem` must leave the work untouched. With ``refuses_anew`` a
+    `Problem` is not kept for a repetition of the command: it says how things are at the time, and not what was done.
     """
 
     keys: Keys
     handle: Handle
+    refuses_anew: bool = False

@@ -1,6 +1,7 @@
 """Writing an upload: hashed on the way in, zeros left as holes, and nothing promised that is not durable.
 
-A SHA-256 cannot be written down half done: after a restart what is already here is read and hashed again.
+A SHA-256 cannot be written down half done: after a restart what is already here is read and hashed again, at the end,
+so that no sender waits for it in between.
 """
 
 import errno
@@ -52,7 +53,9 @@ class Writer:
             # What lies behind the promise may be anything, and a hole is what zeros are left as.
             os.ftruncate(self._fd, self.offset)
             os.ftruncate(self._fd, arrival.size)
-            self._sha = known.sha256.copy() if known is not None and known.offset == self.offset else self._hashed()
+            fits = known is not None and known.offset == self.offset
+            self._first = known.sha256 if known is not None and fits else hashlib.sha256() if not self.offset else None
+            self._sha = self._first.copy() if self._first is not None else None
             self._direct = _open_direct(self._fd)
         except BaseException:
             self.close()
@@ -64,18 +67,20 @@ class Writer:
         return self._arrival.size - self.offset
 
     @property
-    def hashed(self) -> Hashed:
-        return Hashed(self.offset, self._sha.copy())
+    def hashed(self) -> Hashed | None:
+        """For the next request; None when what came before this one was not hashed by this process."""
+        return Hashed(self.offset, self._sha.copy()) if self._sha is not None else None
 
     def write(self, view: memoryview) -> None:
         """Take the next bytes; past the page cache where memory and offset lie on a block."""
-        self._sha.update(view)
         at = 0
         while at < len(view):
             end, data = _run(view, at, self.offset)
             if data:
                 self._put(view[at:end], self.offset + at)
             at = end
+        if self._sha is not None:
+            self._sha.update(view)  # only now: what could not be written is not part of it
         self.offset += len(view)
         if not self._atomic and self.offset - self._arrival.offset >= SETTLE:
             self.settle()
@@ -94,7 +99,8 @@ class Writer:
         self._arrivals.note(self._arrival)
         os.ftruncate(self._fd, offset)
         os.ftruncate(self._fd, self._arrival.size)
-        self._sha = self._hashed()
+        before = hashlib.sha256() if offset == 0 else self._first if offset == self._begin else None
+        self._sha = before.copy() if before is not None else None
 
     def undo(self) -> None:
         """Forget what this request brought."""
@@ -107,6 +113,7 @@ class Writer:
             Refused: ``checksum_mismatch``, and the upload begins anew; ``file_exists``.
         """
         self.settle()
+        self._sha = self._sha or self._hashed()
         found, wanted = self._sha.hexdigest(), self._arrival.sha256
         if wanted is not None and found != wanted:
             self.rewind(0)

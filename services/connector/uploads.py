@@ -38,6 +38,8 @@ WRITERS: Final = 8
 """Requests that may send at a time."""
 SILENCE: Final = 60.0
 """Seconds without a byte after which a sender counts as gone."""
+LEAST: Final = 1024
+"""Bytes a second, over so long, below which one that drips does: it would hold its place for ever."""
 SWEEP: Final = 3600.0
 DAY: Final = 86_400.0
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -183,6 +185,7 @@ class Uploads:
     async def _write(self, request: web.BaseRequest, arrival: Arrival, expected: "_Expected | None") -> Arrival:
         known = self._hashed.pop(arrival.id, None)
         writer = await self._call(Writer, self._arrivals, arrival, known, atomic=expected is not None)
+        done = False
         try:
             try:
                 await self._receive(request.content, writer, expected)
@@ -193,11 +196,13 @@ class Uploads:
                 await asyncio.shield(self._call(writer.undo if whole else writer.settle))
                 raise
             if writer.left == 0:
-                return await self._call(writer.finish)
+                arrival, done = await self._call(writer.finish), True
+                return arrival
             await self._call(writer.settle)
-            self._hashed[arrival.id] = writer.hashed
             return msgspec.structs.replace(arrival, offset=writer.offset)
         finally:
+            if not done and (hashed := writer.hashed) is not None:
+                self._hashed[arrival.id] = hashed  # also of what was cut: it is not read again for the rest
             await asyncio.shield(self._call(writer.close))
 
     async def _receive(self, content: Any, writer: Writer, expected: "_Expected | None") -> None:
@@ -223,7 +228,7 @@ class Uploads:
                         view, filled = view[some:], filled + some
                         if filled == room:
                             if writing is not None:
-                                await writing
+                                await asyncio.shield(writing)  # it goes on in its thread, whatever becomes of us
                             writing = asyncio.create_task(self._call(writer.write, buffers[turn][:filled]))
                             turn, filled, room = 1 - turn, 0, PIECE
             except ConnectionError as error:
@@ -271,12 +276,19 @@ class _Expected:
 
 async def _pieces(content: Any) -> AsyncIterator[bytes]:
     """A body as it comes. Raises ConnectionError when the sender is gone before its end."""
+    clock, came, waited = asyncio.get_running_loop().time, 0, 0.0
     try:
         while True:
+            begun = clock()
             async with asyncio.timeout(SILENCE):
                 data: bytes = await content.readany()
             if not data:
                 return
+            came, waited = came + len(data), waited + clock() - begun
+            if waited > SILENCE:
+                if came < LEAST * waited:
+                    raise ConnectionResetError("the sender drips")
+                came, waited = 0, 0.0
             yield data
     except TimeoutError:
         raise ConnectionResetError("the sender is silent") from None

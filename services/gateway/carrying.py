@@ -12,6 +12,8 @@ from gateway.http import ABORT
 
 SILENCE = 60.0
 """Seconds without a byte, or in which none is taken, after which a client counts as gone."""
+LEAST = 1024
+"""Bytes a second, over so long, below which a client that drips does: it would hold its place for ever."""
 
 log = structlog.get_logger()
 
@@ -22,7 +24,9 @@ class GoneError(Exception):
 
 async def coming(receive: Any) -> AsyncIterator[bytes]:
     """The body of a request. Raises GoneError."""
+    clock, came, waited = asyncio.get_running_loop().time, 0, 0.0
     while True:
+        begun = clock()
         try:
             async with asyncio.timeout(SILENCE):
                 message = await receive()
@@ -30,9 +34,15 @@ async def coming(receive: Any) -> AsyncIterator[bytes]:
             raise GoneError("the client is silent") from None
         if message["type"] == "http.disconnect":
             raise GoneError("the client left")
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body", False):
+        body, more = message.get("body", b""), message.get("more_body", False)
+        came, waited = came + len(body), waited + clock() - begun
+        if more and waited > SILENCE:
+            if came < LEAST * waited:
+                raise GoneError("the client drips")
+            came, waited = 0, 0.0
+        if body:
+            yield body
+        if not more:
             return
 
 

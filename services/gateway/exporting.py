@@ -51,7 +51,7 @@ class Export:
                     aclosing(self._from(line, grant, begin, end, packed=packed)) as pieces,
                 ):
                     async for size, piece in pieces:
-                        begin, failures = begin + size, 0
+                        begin, failures, renewed = begin + size, 0, False
                         yield piece
             except _ExpiredError:
                 if renewed:
@@ -64,8 +64,6 @@ class Export:
                 if failures >= TRIES * len(grant.holders):
                     detail = f"Every pod that holds the version failed; the last one, {holder.pod}: {error}."
                     raise refuse("export_unavailable", detail, "Try again; see whether the pods are well.") from None
-            else:
-                renewed = False
 
     async def _from(
         self, line: Line, grant: ExportGrantView, begin: int, end: int, *, packed: bool

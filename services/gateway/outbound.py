@@ -56,9 +56,14 @@ class Identity:
         stamp = self._look()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key, password=_no_password)
         context.load_verify_locations(authority)
         return stamp, context
+
+
+def _no_password() -> str:
+    """Instead of a prompt on the terminal, which would hang the gateway."""
+    raise OSError("the private key has a password")
 
 
 class Line:
@@ -182,12 +187,19 @@ class Doors:
     @asynccontextmanager
     async def line(self, pod: str, address: str) -> AsyncIterator[Line]:
         """A connection to the door of ``pod`` for the length of a block. Raises DoorError."""
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise DoorError("its address is none") from None
         secure = parts.scheme == "https"
         if secure and self._identity is None:
             raise DoorError("it asks for a certificate, and the gateway has none")
-        context = self._identity.client() if secure and self._identity is not None else None
-        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+        if self._identity is not None and not secure:
+            # Whoever says so may be anybody, and gets neither a ticket nor a file.
+            raise DoorError("it has no certificate to show")
+        context = self._identity.client() if self._identity is not None else None
+        port = port or (443 if secure else 80)
         with _Broken():
             async with asyncio.timeout(CONNECT):
                 reader, writer = await asyncio.open_connection(

@@ -44,11 +44,16 @@ _TABLE: dict[type, tuple[Keys, _Handle]] = {
     PublishOverdue: (copies.overdue_keys, copies.overdue),
     PodSilent: (pods.silent_keys, pods.silent),
 }
+_PASSING = (AdmitUpload, AdmitExport)
+"""What a pod's state refuses now is admitted once the pod is back, also to whoever asks with the same key."""
 
 
 def reactions(config: Config) -> Mapping[type, Reaction]:
     """Message type -> reaction. ``config`` brings the signer of tickets and the retry policy."""
-    return {kind: Reaction(keys, _bind(handle, config)) for kind, (keys, handle) in _TABLE.items()}
+    return {
+        kind: Reaction(keys, _bind(handle, config), refuses_anew=kind in _PASSING)
+        for kind, (keys, handle) in _TABLE.items()
+    }
 
 
 def _bind(handle: _Handle, config: Config) -> Handle:

@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from pods import Pod
 
 from connector import arriving
+from connector import uploads as uploading
 from connector.admission import Tickets, UploadTickets
 from connector.backends.arrivals import Arrivals
 from connector.backends.directory import DirectoryBackend
@@ -420,3 +422,102 @@ def test_a_link_in_the_place_of_an_upload_is_not_followed(door: Callable[..., Se
     (sender.incoming / f".upload-{sender.id}").symlink_to(victim)
     assert sender.begin().status >= 400
     assert victim.read_bytes() == b"precious"
+
+
+def test_an_upload_that_was_cut_goes_on_without_reading_what_is_there(
+    door: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = content(3_000_000)
+    sender = door(size=len(data))
+    sender.begin()
+    sender.cut(0, data[:2_000_000], len(data))
+    deadline = time.monotonic() + 10
+    while (at := sender.ask("HEAD").offset or 0) == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    read: list[int] = []
+    real = os.pread
+    monkeypatch.setattr(arriving.os, "pread", lambda fd, some, place: read.append(some) or real(fd, some, place))
+    while (answer := sender.append(at, data[at:])).code == "upload_busy" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    monkeypatch.undo()
+    assert (answer.status, answer.sha256) == (204, sha(data))
+    assert read == []
+
+
+def test_nobody_who_sends_waits_for_what_is_there_to_be_hashed_after_a_restart(
+    door: Callable[..., Sender], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = content(500_000)
+    sender = door(size=len(data))
+    sender.begin()
+    sender.append(0, data[:100_000])
+    backend = DirectoryBackend(sender.pod.folder)
+    uploads = Uploads(backend.arrivals, sender.pod.name, UploadTickets(tmp_path / "upload.pub"))
+    fresh = Door(LibraryShelf(backend), Tickets(tmp_path / "upload.pub"), "127.0.0.1", 0, routes=uploads.routes)
+    again = Sender(fresh.open(), sender.pod, sender.signer, sender.id, size=len(data))
+    hashing = arriving.Writer._hashed
+    begun: list[int] = []
+    monkeypatch.setattr(arriving.Writer, "_hashed", lambda self: begun.append(self.offset) or hashing(self))
+    try:
+        assert again.append(100_000, data[100_000:200_000]).offset == 200_000
+        assert begun == []
+        assert again.append(200_000, data[200_000:]).sha256 == sha(data)
+        assert begun == [500_000]
+    finally:
+        fresh.close()
+        backend.close()
+
+
+def test_a_file_that_took_the_place_of_an_uploaded_one_is_not_taken_for_it(door: Callable[..., Sender]) -> None:
+    sender = door(size=3)
+    sender.begin()
+    assert sender.append(0, b"123").sha256 == sha(b"123")
+    taken = sender.incoming / "disk.raw"
+    inode = taken.stat().st_ino
+    taken.write_bytes(b"456")  # as `cp` does; a new file often gets the number of one that was removed, too
+    assert taken.stat().st_ino == inode
+    assert sender.ask("DELETE").status == 204
+    assert taken.read_bytes() == b"456"
+    assert sender.begin().code == "file_exists"
+
+
+def test_two_who_give_an_upload_its_name_at_once_do_not_disturb_each_other(
+    door: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = door(size=3)
+    sender.begin()
+    sender.append(0, b"123")
+    os.rename(sender.incoming / "disk.raw", sender.incoming / f".upload-{sender.id}")  # as a crash may leave it
+    real = os.link
+
+    def link(*names: Any, **options: Any) -> None:
+        monkeypatch.undo()
+        os.rename(sender.incoming / f".upload-{sender.id}", sender.incoming / "disk.raw")  # the other one is faster
+        real(*names, **options)
+
+    monkeypatch.setattr(os, "link", link)
+    assert sender.ask("HEAD") == Answer(200, 3, sha(b"123"), "")
+    assert (sender.incoming / "disk.raw").read_bytes() == b"123"
+
+
+def test_a_sender_that_drips_counts_as_gone(door: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading, "SILENCE", 0.3)
+    sender = door(size=1000)
+    sender.begin()
+    with socket.create_connection(("127.0.0.1", sender.port), timeout=10) as slow:
+        head = (
+            f"PATCH /v1/uploads/{sender.id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.ticket()}\r\n"
+            "Upload-Offset: 0\r\nContent-Length: 1000\r\n\r\n"
+        )
+        slow.sendall(head.encode())
+        slow.settimeout(0.05)
+        for _ in range(60):
+            with suppress(TimeoutError, ConnectionError):
+                slow.sendall(b"x")
+                assert slow.recv(1) in (b"", b"H")
+                break
+        else:
+            raise AssertionError("it goes on for ever")
+    at = sender.ask("HEAD").offset
+    assert at is not None
+    assert 0 < at < 60

@@ -86,7 +86,8 @@ class Driver:
             return []
         batch.accept(work)
         self._commit(batch)
-        self.seen.add(mark)
+        if not (isinstance(reply, Problem) and reaction.refuses_anew):
+            self.seen.add(mark)
         self.reply = reply
         return batch.emitted
 

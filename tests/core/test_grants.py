@@ -99,6 +99,20 @@ def test_a_pod_that_takes_nothing_takes_no_file(kind: type[Any], begins: str, go
     assert upload(world, pod="pod-9").code == "pod_not_found"
 
 
+def test_a_refusal_is_not_repeated_when_its_reason_is_gone() -> None:
+    world = house("pod-1")
+    here = world.documents[POD.name, "pod-1"]
+    become(world, "pod-1", Offline)
+    asked = AdmitUpload(
+        actor=OWNER, id=world.new_id(), pod="pod-1", name="disk.raw", size=SIZE, upload=None, bearer=GATEWAY
+    )
+    refused = world.ask(asked)
+    assert isinstance(refused, Problem)
+    assert refused.code == "pod_offline"
+    world.documents[POD.name, "pod-1"] = here
+    assert isinstance(world.ask(asked), UploadGrantView)
+
+
 def test_a_version_is_read_by_its_own_tenant_from_those_who_hold_it() -> None:
     world = house("pod-1", "pod-2", "pod-3")
     assert export(world).code == "version_not_found"

@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A file on its way. ``sha256`` is what it is to be, if the sender said so; of ``offset`` bytes it is certain that
-    they are here. ``done`` is its SHA-256 when it is complete, and ``inode`` then tells which file it became."""
+    they are here. ``done`` is its SHA-256 when it is complete; ``inode`` and ``written`` (ns) then tell which file it
+    became: the number alone may be another file's by now."""
 
     id: str
     name: str
@@ -36,6 +37,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
     done: str = ""
     inode: int = 0
+    written: int = 0
 
 
 _decode = msgspec.json.Decoder(Arrival).decode
@@ -104,7 +106,10 @@ class Arrivals:
         if arrival.name in folders.names(self._at):
             raise refused("file_exists", "upload", f"The pod has a file {arrival.name} already")
         # Written down first: from here on nobody may write to the file, whatever name it has after a crash.
-        done = msgspec.structs.replace(arrival, offset=arrival.size, done=sha256, inode=os.fstat(fd).st_ino)
+        file = os.fstat(fd)
+        done = msgspec.structs.replace(
+            arrival, offset=arrival.size, done=sha256, inode=file.st_ino, written=file.st_mtime_ns
+        )
         self.note(done)
         try:
             self._land(done)
@@ -153,6 +158,8 @@ class Arrivals:
     def _land(self, done: Arrival) -> None:
         try:
             os.link(_file(done.id), done.name, src_dir_fd=self._at, dst_dir_fd=self._at, follow_symlinks=False)
+        except FileNotFoundError:
+            return  # somebody else who looked at the upload was faster
         except FileExistsError:
             if not self._is_there(done):
                 raise refused("file_exists", "upload", f"The pod has a file {done.name} already") from None
@@ -161,9 +168,10 @@ class Arrivals:
 
     def _is_there(self, done: Arrival) -> bool:
         try:
-            return os.stat(done.name, dir_fd=self._at, follow_symlinks=False).st_ino == done.inode
+            file = os.stat(done.name, dir_fd=self._at, follow_symlinks=False)
         except FileNotFoundError:
             return False
+        return (file.st_ino, file.st_mtime_ns) == (done.inode, done.written)
 
 
 def _file(id: str) -> str:

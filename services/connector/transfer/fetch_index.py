@@ -5,6 +5,7 @@ The table is verified against the root, each span's digests against their hash i
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from blake3 import blake3
@@ -12,9 +13,10 @@ from blake3 import blake3
 from connector.transfer import index as indexes
 from connector.transfer.chunks import BATCH
 from connector.transfer.client import Connection
+from connector.transfer.grid import SPAN
 from connector.transfer.holders import HolderFailed
 from connector.transfer.index import HEADER, Index, IndexInvalidError, Span, Table
-from connector.transfer.seeds import Seed
+from connector.transfer.seeds import MAX_CHUNKS, Seed
 from connector.transfer.session import Session
 from connector.transfer.worker import Tally
 from contracts.events.to_pods import Holder
@@ -113,7 +115,8 @@ class _Known:
     """The digests that local indexes have, found by the hash of a span. Of a lying one only the hash is believed."""
 
     def __init__(self, seeds: Sequence[Seed]) -> None:
-        self._places = {span.hash: (seed.index, span) for seed in seeds for span in seed.index.table.spans()}
+        spans = ((seed.index, span) for seed in seeds for span in seed.index.table.spans())
+        self._places = {span.hash: (index, span) for index, span in islice(spans, MAX_CHUNKS // SPAN)}
 
     def find(self, wanted: Span) -> bytes | None:
         found = self._places.get(wanted.hash)

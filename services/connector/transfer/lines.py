@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from connector.transfer.callers import CONNECTIONS, Caller, Callers, abort
 from connector.transfer.identity import Identity, bearer
@@ -51,6 +52,9 @@ class Lines:
                 await self._take(found)
             except OSError:  # it is gone already
                 found.close()
+            # While others wait in the queue nothing above waits: a flood would be all that the loop ever does, and none
+            # of the connections that it ends would be closed.
+            await asyncio.sleep(0)
 
     async def _take(self, found: socket.socket) -> None:
         found.settimeout(0)
@@ -115,6 +119,13 @@ class _Handler(web.RequestHandler):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.gate.resume()
+
+    def log_exception(self, *_: Any, exc_info: BaseException | None = None, **__: Any) -> None:
+        """What aiohttp has to complain of: of what came over the wire one line, of what went wrong in here all."""
+        if isinstance(exc_info, HttpProcessingError | ConnectionError):
+            log.warning("request_unusable", peer=self.caller.peer, why=str(exc_info).partition("\n")[0][:120])
+        else:
+            log.error("door_failed", peer=self.caller.peer, exc_info=exc_info)
 
     def failed(self, error: BaseException) -> None:
         """There was no handshake."""

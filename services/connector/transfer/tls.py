@@ -68,7 +68,8 @@ class TlsTransport(asyncio.Transport):
             return
         except OSError as error:
             # A close with bytes unread would overtake the alert that says what is wrong.
-            self._end(error, GOODBYE if isinstance(error, ssl.SSLError) else 0.0)
+            hears = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError)
+            self._end(error, GOODBYE if hears else 0.0)
             return
         self._timer.cancel()
         self._shaken = True

@@ -9,7 +9,6 @@ import binascii
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import h11
@@ -34,7 +33,6 @@ from runtime.upload_tickets import TicketError, claimed
 TUS = "1.0.0"
 LARGEST = 2**46
 """Bytes of the largest file."""
-SOON = timedelta(minutes=1)
 APPENDING = "application/offset+octet-stream"
 TAGS = ["uploads"]
 AWAY = ("upload_not_found", "pod_not_found", "pod_offline", "busy")
@@ -44,6 +42,7 @@ SENDING = (
 )  # fmt: skip
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Resumable = Annotated[str | None, HeaderParameter(name="Tus-Resumable", max_length=16, description="1.0.0.")]
 Length = Annotated[
@@ -116,7 +115,7 @@ async def begin_upload(
         **door.command(request, key), pod=wanted.pod, name=wanted.name, size=length, upload=None, bearer=GATEWAY
     )
     grant = await door.ask(asked, UploadGrantView)
-    if grant.expires < datetime.now(UTC) + SOON:  # the answer to an earlier request with this key
+    if key is not None:  # it may be the answer to an earlier request: the ticket too old, the pod somewhere else
         again = AdmitUpload(
             **door.command(request, None), pod=wanted.pod, name=wanted.name, size=length, upload=grant.upload,
             bearer=GATEWAY,
@@ -297,6 +296,8 @@ async def _ask(
         raise await _refusal(line, answer, found, method)
     said: dict[str, str] = {name: found[name] for name in ("upload-offset", "upload-length") if name in found}
     sha256 = found.get("imprint-sha256")
+    if not all(map(_NUMBER.fullmatch, said.values())) or not (sha256 is None or _SHA256.fullmatch(sha256)):
+        raise DoorError("its answer makes no sense")
     if sha256 is not None:
         said["repr-digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
     view = Upload(
@@ -314,11 +315,13 @@ async def _refusal(line: Line, answer: h11.Response, headers: Mapping[str, str],
     elif method != "HEAD" and headers.get("content-type", "").startswith("application/json"):
         try:
             said = msgspec.json.decode(await line.whole(4096), type=dict[str, str])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             said = {}
         if said.get("code") in CODES:
             code, detail, hint = said["code"], said.get("detail", ""), said.get("hint", "")
     offset = headers.get("upload-offset")
+    if offset is not None and not _NUMBER.fullmatch(offset):
+        offset = None
     refused = refuse(code, detail, hint, **({} if offset is None else {"offset": int(offset)}))
     return RefusedError(refused.problem, _tus({} if offset is None else {"upload-offset": offset}))
 
