@@ -67,12 +67,8 @@ class Stage:
 
     def warm(self, *names: str) -> None:
         """Have inputs in the page cache, as all runs find them."""
-        view = memoryview(bytearray(4 * MIB))
         for name in names:
-            with self.cache.path(name).open("rb") as file:
-                for begin, end in extents(self.cache.path(name)):
-                    for at in range(begin, end, len(view)):
-                        os.preadv(file.fileno(), [view], at)
+            _read(self.cache.path(name))
 
     # --- runs ----------------------------------------------------------------------------------------------------
 
@@ -113,7 +109,10 @@ class Stage:
 
         def run() -> Taken:
             version = self.versions[name]
-            self.warm(name, *(known for known in self.versions if pod.holds(self.versions[known].id)))
+            self.warm(name)
+            for held in self.versions.values():
+                if pod.holds(held.id):
+                    _read(pod.disk(held.id))
             done = pod.copy(version, [self.source.holder(tls=tls, address=address)], tls=tls, wire=wire)
             self._clear(pod, version, name)
             return Taken(done.wall, done.cpu, done.network)
@@ -145,6 +144,14 @@ class Stage:
         self._outputs += 1
         (self.work / "peers").mkdir(exist_ok=True)
         return self.work / "peers" / f"{self._outputs:05}"
+
+
+def _read(path: Path) -> None:
+    view = memoryview(bytearray(4 * MIB))
+    with path.open("rb") as file:
+        for begin, end in extents(path):
+            for at in range(begin, end, len(view)):
+                os.preadv(file.fileno(), [view], at)
 
 
 class Relay:

@@ -43,7 +43,7 @@ def test_a_stream_becomes_its_events(stream: bytes, events: list[tuple[str, str,
 
 
 NAMES = st.from_regex(r"[a-z.]{1,8}", fullmatch=True)
-TEXTS = st.text(st.characters(exclude_characters="\r\0"))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))
 
 
 @given(st.lists(st.tuples(NAMES, TEXTS), max_size=5), st.lists(st.integers(0, 400)), st.sampled_from(["\n", "\r\n"]))

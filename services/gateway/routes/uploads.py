@@ -146,7 +146,7 @@ async def get_upload_offset(
     door: Services, request: Request[Any, Any, Any], upload: FromPath[str], resumable: Resumable = None
 ) -> Response[None]:
     """Upload-Offset bytes are on the pod for good; with all of them comes the file's digest, in Repr-Digest."""
-    _speaks(resumable)
+    _speaks(resumable, upload)
     grant = await _grant(door, request, upload)
     async with _at(door, grant) as line:
         _, headers = await _ask(line, grant, "HEAD", {})
@@ -173,7 +173,7 @@ async def append_to_upload(
     resumable: Resumable = None,
 ) -> Response[None]:
     """Send the next bytes. After a connection that broke, ask how far it is and go on from there."""
-    _speaks(resumable)
+    _speaks(resumable, upload)
     if request.headers.get("content-type") != APPENDING:
         raise refuse("unsupported_media_type", "The body is not declared as what it is.", f"Send {APPENDING}.")
     if offset is None:
@@ -231,7 +231,7 @@ async def give_up_upload(
     door: Services, request: Request[Any, Any, Any], upload: FromPath[str], resumable: Resumable = None
 ) -> Response[None]:
     """Remove what arrived; also a complete file, as long as it is not being imported."""
-    _speaks(resumable)
+    _speaks(resumable, upload)
     grant = await _grant(door, request, upload)
     async with _at(door, grant) as line:
         await _ask(line, grant, "DELETE", {})
@@ -333,7 +333,10 @@ def _named(upload: str) -> Any:
         raise refuse("upload_not_found", "The path names no upload.", "POST /v1/uploads begins one.") from None
 
 
-def _speaks(resumable: str | None) -> None:
+def _speaks(resumable: str | None, upload: str | None = None) -> None:
+    """Look at what is named first, then at the version of tus."""
+    if upload is not None:
+        _named(upload)
     if resumable is not None and resumable != TUS:
         found = refuse("upload_protocol", f"This version of tus is not spoken, {TUS} is.")
         raise RefusedError(found.problem, _tus({"tus-version": TUS}))
