@@ -105,7 +105,9 @@ def _full(taken: Taking) -> list[Figure]:
             ratio(
                 f"D1{suffix}", f"full verified copy of the raw disk to one pod over {way}, wall", "<= 1.25 x",
                 "cp + sync of the same file", walls(taken[run]), walls(taken["cp old"]), "s",
-                "Limited by writing to the disk, and by two ends of a connection sharing two cores.",
+                "Limited by writing to the disk, and by two ends of a connection sharing two cores."
+                if suffix
+                else "Limited by TLS: about 0.8 s of CPU for each GB at each end, and both ends share two cores.",
             )
         )  # fmt: skip
         found.append(
@@ -199,7 +201,7 @@ def fans(stage: Stage, rounds: int, order: random.Random, few: int = 3, many: in
         ratio(
             "D6", f"full copy of the raw disk to {few} pods at once, wall", "<= 1.3 x", f"{few} parallel cp + sync",
             walls(taken["ours"]), walls(taken["cp"]), "s",
-            "Limited by the one disk that all pods of this machine write to, and by two cores for four connectors.",
+            "Limited by the cores: three receivers that also serve each other encrypt and decrypt on two of them.",
         ),
         Figure(
             id="D7",
@@ -268,7 +270,7 @@ def large(stage: Stage, rounds: int, order: random.Random) -> list[Figure]:
         ratio(
             "L1", f"full verified copy of the {size} sparse disk over HTTPS, wall", "<= 1.25 x",
             "cp + sync of the same file", walls(taken["ours"]), walls(taken["cp"]), "s",
-            "Limited by writing the used bytes.",
+            "Limited by TLS, as D1.",
         ),
         ratio(
             "L2", f"full copy of the {size} sparse disk against that of the disk of D1 with the same files, wall",
