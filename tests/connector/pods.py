@@ -1,16 +1,12 @@
 """Pods for tests: a folder with VMs and a library, its backend, and its door with real tickets."""
 
-import hashlib
 import json
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from blake3 import blake3
 
 from connector.admission import Tickets
 from connector.backends.base import Placed
@@ -27,7 +23,7 @@ from connector.transfer.shelf import LibraryShelf, Shelves
 from connector.transfer.throttle import Throttle, Throttles
 from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
-from contracts.manifest import CHUNK, Manifest, Source
+from contracts.manifest import Manifest, Source
 from contracts.names import copy_id
 from contracts.views import Progress
 from runtime.ids import new_id
@@ -187,23 +183,6 @@ def served(pod: Pod) -> Iterator[Pod]:
         yield pod
     finally:
         door.close()
-
-
-def root_of(content: bytes) -> str:
-    """The root of a file that is cut from offset 0, by its definition: BLAKE3 over size, grid and table of spans."""
-    table = b""
-    for number, at in enumerate(range(0, len(content), 64 * CHUNK)):
-        span = content[at : at + 64 * CHUNK]
-        chunks = [span[at : at + CHUNK] for at in range(0, len(span), CHUNK)]
-        bits = sum(1 << bit for bit, chunk in enumerate(chunks) if any(chunk))
-        digests = b"".join(blake3(chunk).digest() for chunk in chunks if any(chunk))
-        if bits:
-            table += struct.pack(">IQ", number, bits) + blake3(digests).digest()
-    return blake3(b"imprint index 2\0" + struct.pack(">QQQQ", len(content), 0, 0, 0) + table).hexdigest()
-
-
-def sha256_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def sparse(path: Path, size: int, *pieces: tuple[int, bytes]) -> None:

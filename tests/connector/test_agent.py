@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 from bus import Bus, bus
-from pods import Hub, Pod, root_of
+from pods import Hub, Pod
 
 from connector.agent import connector
 from connector.settings import ConnectorSettings
 from contracts.events import from_pods, to_pods
 from contracts.manifest import Manifest, Source
 from contracts.views import Progress
+from harness.digests import root_of
 from harness.nats import free_port, wait_for_port
 from harness.wait import until
 from runtime.ids import new_id

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pods import Hub, Pod, allocated, root_of, served, sha256_of, sparse
+from pods import Hub, Pod, allocated, served, sparse
 
 from connector.failures import Cancel, Cancelled, Refused
 from connector.transfer import index as indexes
@@ -26,6 +26,7 @@ from connector.transfer.seeds import Seed, Seeds
 from connector.transfer.sparse import extents, preallocated
 from connector.transfer.writer import DiskWriter
 from contracts.manifest import CHUNK, Blocks, Disk
+from harness.digests import root_of, sha256_of
 
 MIB = 1024 * 1024
 SIZES = (0, 1, 511, 4096, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 4 * MIB, 4 * MIB + 5, 9 * MIB - 1)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from misbehaving import Behaviour, misbehaving
-from pods import Hub, Pod, served, sha256_of
+from pods import Hub, Pod, served
 
 from connector.copying import Made
 from connector.domain.tasks import Copy
@@ -20,6 +20,7 @@ from connector.failures import Refused
 from contracts.errors import FAILURES, Failure
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK, Manifest, Source
+from harness.digests import sha256_of
 
 LENGTHS = st.one_of(
     st.sampled_from([1, 511, 512, 4096, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK]), st.integers(1, 9 * CHUNK)

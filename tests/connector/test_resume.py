@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from misbehaving import Behaviour, misbehaving
-from pods import Hub, Pod, root_of
+from pods import Hub, Pod
 
 from connector.copying import LiveGrant
 from connector.failures import Cancel, Cancelled, Refused, failure_of
@@ -22,6 +22,7 @@ from connector.transfer.writer import DiskWriter
 from contracts.events.to_pods import Holder
 from contracts.limits import Limits, Window
 from contracts.manifest import CHUNK, Manifest
+from harness.digests import root_of
 
 MIB = 1024 * 1024
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from misbehaving import Behaviour, misbehaving
-from pods import Pod, root_of
+from pods import Pod
 from structlog.testing import capture_logs
 
 from connector.admission import Tickets
@@ -25,6 +25,7 @@ from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK, Manifest
 from harness.certificates import TestAuthority
+from harness.digests import root_of
 
 MIB = 1024 * 1024
 Pods = Callable[..., Pod]

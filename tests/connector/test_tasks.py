@@ -11,7 +11,7 @@ from typing import Any
 
 import disk_images as images
 import pytest
-from pods import Pod, root_of, sha256_of
+from pods import Pod
 
 from connector import copying, importing
 from connector.domain.tasks import Discard, Release, Withdraw
@@ -20,6 +20,7 @@ from connector.removing import discard, release, withdraw
 from connector.transfer.grid import Grid
 from contracts.errors import CODES, FAILURES
 from contracts.manifest import Source
+from harness.digests import root_of, sha256_of
 from runtime.ids import new_id
 
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from disk_images import dynamic_vhd, mbr
 from misbehaving import Behaviour, misbehaving
-from pods import Hub, Pod, allocated, root_of, sha256_of, sparse
+from pods import Hub, Pod, allocated, sparse
 
 from connector.failures import Cancel, Cancelled, Refused, refused
 from connector.transfer.index import ENTRY, HEADER
@@ -18,6 +18,7 @@ from connector.transfer.seeds import Seed, Seeds
 from connector.transfer.writer import DiskWriter
 from contracts.events.to_pods import Holder
 from contracts.manifest import CHUNK
+from harness.digests import root_of, sha256_of
 
 MIB = 1024 * 1024
 Pods = Callable[..., Pod]

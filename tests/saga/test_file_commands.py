@@ -14,8 +14,8 @@ import pytest_asyncio
 from contracts.names import GATEWAY
 from gateway.server import Gateway, gateway
 from gateway.settings import GatewaySettings
+from harness.digests import sha256_of
 from harness.house import House
-from harness.site import sha256
 from imprint import files
 from imprint.client import Client
 from imprint.exits import CommandFailure
@@ -64,7 +64,7 @@ async def test_a_file_is_sent_and_imported_in_one_go_and_comes_back_sparse(
     target = tmp_path / "back.raw"
     done = await imprint(door, "image", "export", "default/cli", "1.0.0", "--to", str(target))
     assert done.returncode == 0, done.stderr
-    assert sha256(content) in done.stdout
+    assert sha256_of(content) in done.stdout
     found, taken = read(target)
     assert found == content
     assert taken < len(content) * 0.6
@@ -82,13 +82,13 @@ async def test_an_interrupted_export_goes_on_with_what_is_there(home: House, doo
     version = await home.imported("default/resume", kind="file", name="resume.raw")
     await home.published("1.0.0", "default/resume", pods=["pod-2"])
     target = tmp_path / "back.raw"
-    part = written(tmp_path / f"back.raw.{sha256(content)[:16]}.part", content[:3_333_333])
+    part = written(tmp_path / f"back.raw.{sha256_of(content)[:16]}.part", content[:3_333_333])
     seen: list[int] = []
     async with Client(door.url) as client:
         got = await files.export(
             client, version.image, "1.0.0", None, target, force=False, advance=lambda done, _: seen.append(done)
         )
-        assert got.sha256 == sha256(content)
+        assert got.sha256 == sha256_of(content)
         assert seen[0] == 3_333_333
         assert read(target)[0] == content
         # A part that is not one of this disk is found out at the end, and nothing is left of it.
@@ -136,7 +136,7 @@ async def test_a_connection_that_breaks_again_and_again_costs_time_and_nothing_e
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server, Client(url) as client:
         sent = await files.upload(client, source, "pod-1", "cut.raw", lambda _, __: None)
-        assert sent.sha256 == sha256(read(source)[0])
+        assert sent.sha256 == sha256_of(read(source)[0])
         assert cutting.cuts >= 3
         version = await home.imported("default/cut", kind="file", name="cut.raw")
         await home.published("1.0.0", "default/cut", pods=["pod-1"])
@@ -165,5 +165,5 @@ async def test_a_file_sent_again_after_the_command_was_killed_goes_on(
     async with Client(door.url) as client:
         sent = await files.upload(client, source, "pod-1", "killed.raw", lambda done, _: seen.append(done))
     assert seen[0] > 0
-    assert sent.sha256 == sha256(content)
+    assert sent.sha256 == sha256_of(content)
     assert (home.site("pod-1").root / "incoming" / "killed.raw").stat().st_size == len(content)

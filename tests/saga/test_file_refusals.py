@@ -10,8 +10,8 @@ from connector.doorway import PORT
 from contracts.names import GATEWAY
 from gateway.server import gateway
 from gateway.settings import GatewaySettings
+from harness.digests import sha256_of
 from harness.house import House, house
-from harness.site import sha256
 from imprint import files
 from imprint.client import Client
 from imprint.exits import ImprintError
@@ -44,7 +44,7 @@ async def test_a_file_that_an_absent_pod_could_not_take_is_taken_once_the_pod_is
             await files.upload(client, source, THIRD, "late.raw", lambda _, __: None)
         await home.start(THIRD)
         sent = await files.upload(client, source, THIRD, "late.raw", lambda _, __: None)
-        assert sent.sha256 == sha256(CONTENT)
+        assert sent.sha256 == sha256_of(CONTENT)
 
 
 async def test_an_upload_goes_on_with_a_pod_that_has_moved(nats_url: str, tmp_path: Path, source: Path) -> None:
@@ -61,4 +61,4 @@ async def test_an_upload_goes_on_with_a_pod_that_has_moved(nats_url: str, tmp_pa
         (home.connector_settings(THIRD).folder / PORT).unlink()
         await home.start(THIRD)
         sent = await files.upload(client, source, THIRD, "late.raw", lambda _, __: None)
-        assert sent.sha256 == sha256(CONTENT)
+        assert sent.sha256 == sha256_of(CONTENT)

@@ -23,8 +23,8 @@ from contracts.requests import GetPodLibrary
 from gateway.server import Gateway, gateway
 from gateway.settings import GatewaySettings
 from harness.asking import ACTOR
+from harness.digests import sha256_of
 from harness.house import House
-from harness.site import sha256
 from runtime.ids import new_id
 from saga.disks import raw, sparse_raw
 
@@ -78,7 +78,7 @@ async def test_a_file_that_is_sent_imported_and_published_comes_back_with_the_sa
     home: House, http: httpx.AsyncClient
 ) -> None:
     content = sparse_raw(50)
-    location = await begun(http, len(content), "sent.raw", sha256=sha256(content))
+    location = await begun(http, len(content), "sent.raw", sha256=sha256_of(content))
     at = 0
     for some in (1, 70_000, 4 * CHUNK + 5, len(content)):
         answer = await http.patch(location, content=content[at : at + some], headers=TUS | {"Upload-Offset": str(at)})
@@ -109,13 +109,13 @@ async def test_a_plain_put_sends_a_file_whole_or_in_parts(home: House, http: htt
     location = await begun(http, len(content), "whole.raw")
     answer = await http.put(location, content=content)
     assert answer.status_code == 200, answer.text
-    assert (answer.json()["offset"], answer.json()["sha256"]) == (len(content), sha256(content))
+    assert (answer.json()["offset"], answer.json()["sha256"]) == (len(content), sha256_of(content))
     location = await begun(http, len(content), "parts.raw")
     for first, last in ((0, 99_999), (100_000, 299_999)):
         part = {"Content-Range": f"bytes {first}-{last}/300000"}
         answer = await http.put(location, content=content[first : last + 1], headers=part)
         assert answer.status_code == 200, answer.text
-    assert answer.json()["sha256"] == sha256(content)
+    assert answer.json()["sha256"] == sha256_of(content)
     incoming = home.site("pod-1").root / "incoming"
     assert (incoming / "whole.raw").read_bytes() == (incoming / "parts.raw").read_bytes() == content
 

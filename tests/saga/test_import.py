@@ -10,8 +10,8 @@ from contracts.events.from_pods import SourcePrepared
 from contracts.requests import GetImage, GetTimeline
 from contracts.views import ImageView
 from harness.asking import ACTOR
+from harness.digests import sha256_of
 from harness.house import House
-from harness.site import sha256
 from saga.disks import qcow2_of, raw, sparse_raw
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +24,7 @@ async def test_a_cloned_vm_becomes_version_1_0_0_with_all_its_disks_and_stays(ho
     assert version.manifest is not None
     assert (version.state, version.number) == ("DEPLOYMENT_DONE", "1.0.0")
     disks = [(disk.role, disk.lun, disk.format, disk.sha256) for disk in version.manifest.disks]
-    assert disks == [("os", 0, "raw", sha256(os_disk)), ("data", 1, "raw", sha256(data_disk))]
+    assert disks == [("os", 0, "raw", sha256_of(os_disk)), ("data", 1, "raw", sha256_of(data_disk))]
     await home.quiet()
     assert site.holds(version.id, version.manifest)
     assert site.has_vm("golden")
@@ -65,7 +65,7 @@ async def test_the_os_disk_alone_can_be_imported(home: House) -> None:
     home.site("pod-1").vm("two-disks", os_disk, raw(3, seed=5))
     version = await home.imported("default/os-only", name="two-disks", disks="os")
     assert version.manifest is not None
-    assert [(disk.role, disk.sha256) for disk in version.manifest.disks] == [("os", sha256(os_disk))]
+    assert [(disk.role, disk.sha256) for disk in version.manifest.disks] == [("os", sha256_of(os_disk))]
     assert home.site("pod-1").holds(version.id, version.manifest)
 
 
@@ -75,7 +75,7 @@ async def test_a_file_is_imported_and_stays(home: House, tmp_path: Path) -> None
     version = await home.imported("default/file", pod="pod-2", kind="file", name="debian.qcow2", file_type="qcow2")
     assert version.manifest is not None
     (disk,) = version.manifest.disks
-    assert (disk.format, disk.sha256) == ("qcow2", sha256(content))
+    assert (disk.format, disk.sha256) == ("qcow2", sha256_of(content))
     assert home.site("pod-2").holds(version.id, version.manifest)
     assert "incoming/debian.qcow2" in home.site("pod-2").files()
     assert home.site("pod-2").locks() == []

@@ -9,8 +9,8 @@ from contracts.events.intake import ImageBuilt
 from contracts.requests import DeadLetterPage, ListDeadLetters, ListJobs
 from contracts.views import JobView
 from harness.asking import ACTOR
+from harness.digests import sha256_of
 from harness.house import House
-from harness.site import sha256
 from runtime.ids import new_id
 from saga.disks import raw
 
@@ -51,7 +51,7 @@ async def test_a_built_image_is_imported_whichever_form_and_headers_it_comes_wit
     (job,) = await jobs(home, name)
     assert (job.state, job.number, job.actor) == ("SUCCESS", "1.0.0", "intake:jenkins")
     version = await home.version("1.0.0", f"default/{name}")
-    assert [disk.sha256 for disk in version.manifest.disks] == [sha256(content)]
+    assert [disk.sha256 for disk in version.manifest.disks] == [sha256_of(content)]
 
 
 async def test_a_vm_of_a_gallery_is_converted_where_the_pipeline_says_so(home: House) -> None:
