@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from connector.failures import Cancel, Refused, refused
+from connector.failures import Cancel, refused
 from connector.transfer.chunks import BATCH, DIGEST, buffer, digests
 from connector.transfer.fetching import Fetching
 from connector.transfer.grid import SPAN
@@ -50,7 +50,7 @@ def receive(
 ) -> int:
     """Fill ``target`` with the chunks that ``index`` names, and make both durable; rotten chunks seen in ``seeds``.
 
-    What has arrived is offered to peers through ``receiving`` until ``stack`` closes. With ``readback`` the file is
+    Its space was taken by `reserve`, before the first byte of any disk of the version. What has arrived is offered to peers through ``receiving`` until ``stack`` closes. With ``readback`` the file is
     read again at the end, from the disk where that is possible, and chunks that are not right come once more.
 
     Raises:
@@ -62,10 +62,6 @@ def receive(
     kept = Kept()
     if target.kept:
         _keep(index, target, kept, tally, session.cancel)
-    if disk.preallocated:
-        target.preallocate()
-    else:
-        target.reserve(_data(index))
     reception = receiving.add(disk.root, target.fd, index.fd, disk.size, index.grid.spans, index.grid.span_at, stack)
     reception.begin(span.number for span in index.table.spans() if span.bits & ~kept.of(span.number))
     data = index.data_bytes()
@@ -101,15 +97,10 @@ def reserve(disk: Disk, index: Index, target: DiskWriter) -> None:
         Refused: ``no_space`` or ``quota_exceeded``; nothing is taken then, but for what an earlier try left.
         OSError: the file system failed.
     """
-    try:
-        if disk.preallocated:
-            target.preallocate()
-        else:
-            target.reserve(_data(index))
-    except Refused:
-        if not target.kept:
-            os.ftruncate(target.fd, 0)
-        raise
+    if disk.preallocated:
+        target.preallocate()
+    else:
+        target.reserve(_data(index))
 
 
 def _data(index: Index) -> Iterator[tuple[int, int]]:
