@@ -50,8 +50,9 @@ def receive(
 ) -> int:
     """Fill ``target`` with the chunks that ``index`` names, and make both durable; rotten chunks seen in ``seeds``.
 
-    Its space was taken by `reserve`, before the first byte of any disk of the version. What has arrived is offered to peers through ``receiving`` until ``stack`` closes. With ``readback`` the file is
-    read again at the end, from the disk where that is possible, and chunks that are not right come once more.
+    Its space was taken by `reserve`, before the first byte of any disk of the version. What has arrived is offered to
+    peers through ``receiving`` until ``stack`` closes. With ``readback`` the file is read again at the end, from the
+    disk where that is possible, and chunks that are not right come once more.
 
     Raises:
         Refused: no holder gave a chunk, or the disk does not keep what is written to it (``io_error``); what is
