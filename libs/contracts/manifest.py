@@ -19,6 +19,9 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Lun = Annotated[int, msgspec.Meta(ge=0, le=63)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
+_NO_TRAITS = b',"traits":[]}'
+"""How a manifest's JSON ends when it has no traits, its last field."""
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where a version comes from: a VM or a disk file on a pod.
@@ -75,6 +78,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     created: datetime
     signature: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    traits: Annotated[tuple[Literal["iso", "encrypted"], ...], msgspec.Meta(max_length=8)] = ()
+    """What else whoever imported the version knows of its content; rules about what may cross regions ask for it
+    (features.md C9)."""
 
     @property
     def digest(self) -> str:
@@ -83,8 +89,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def signed(self) -> bytes:
-        """What the signature covers: the canonical JSON of everything but the signature itself."""
-        return msgspec.json.encode(msgspec.structs.replace(self, signature=""), order="deterministic")
+        """What the signature covers: the canonical JSON of everything but the signature itself.
+
+        Without traits it is what it was before there were any, so that older signatures hold.
+        """
+        found = msgspec.json.encode(msgspec.structs.replace(self, signature=""), order="deterministic")
+        return found if self.traits else found.removesuffix(_NO_TRAITS) + b"}"
 
     @property
     def size(self) -> int:

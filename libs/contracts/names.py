@@ -29,6 +29,7 @@ Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
 _number = re.compile(NUMBER)
 _pod = re.compile(POD)
+_copy = re.compile(r"([0-9A-Za-z-]{1,64})_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_(0|[1-9][0-9]{0,3})")
 
 
 def parse_number(text: str) -> tuple[int, int, int] | None:
@@ -47,6 +48,12 @@ def format_number(number: tuple[int, int, int]) -> str:
 def copy_id(version: str, pod: str, replica: int) -> str:
     """The id of a copy: unguessable by its version, and known to whoever knows version, pod and replica."""
     return f"{version}_{pod}_{replica}"
+
+
+def parse_copy(copy: str) -> tuple[str, str, int] | None:
+    """The version, the pod and the replica of a copy's id, or None when ``copy`` is no such id."""
+    match = _copy.fullmatch(copy)
+    return None if match is None else (match[1], match[2], int(match[3]))
 
 
 GATEWAY = "gateway.hub"

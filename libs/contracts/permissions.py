@@ -14,9 +14,9 @@ from enum import StrEnum
 from contracts.events import SPEAKERS, Speaker
 from contracts.names import POD
 from contracts.requests import REPLIES, GetHealth, ListDeadLetters, ListPods, Request
-from contracts.topology import STREAMS, Durable, durables, subject_filter
+from contracts.topology import STREAM_OF, STREAMS, Durable, durables, subject_filter
 
-HUB_SERVICES = (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING)
+HUB_SERVICES = (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING, Speaker.NOTIFIER)
 GATEWAY = "gateway"
 ADMIN = "admin"
 ASKERS = (GATEWAY, ADMIN)
@@ -107,13 +107,16 @@ def exports() -> tuple[Export, ...]:
 
 
 def _service(who: Speaker) -> Client:
-    """A hub service: its events, its durables, the streams' state, answers to what it is asked."""
+    """A hub service: its events, its durables, the streams' state, single messages of the streams that it speaks on
+    (whether they still have what it said), answers to what it is asked."""
     publish = [subject_filter(kind) for kind in SPEAKERS[who]]
     publish += [_stream("INFO", stream.name) for stream in STREAMS]
     for durable in durables(who):
-        publish += [_next(durable), _info(durable), _make(durable), *_acks(durable)]
+        publish += [_next(durable), _info(durable), _make(durable), _drop(durable), *_acks(durable)]
+    publish += [_message(stream) for stream in dict.fromkeys(STREAM_OF[kind] for kind in SPEAKERS[who])]
     if who is Speaker.REPLICATOR:
-        publish.append(_make(Durable("*", "TO_PODS", ())))  # the connectors' durables
+        # The connectors' durables, which it makes, and lists to see which are wrong.
+        publish += [_make(Durable("*", "TO_PODS", ())), f"{_API}CONSUMER.LIST.TO_PODS"]
     publish += [f"{inbox(asker)}.>" for asker in ASKERS]
     return _client(str(who), Account.HUB, publish, [f"command.{who}.*", f"query.{who}.*"])
 
@@ -189,6 +192,14 @@ def _info(durable: Durable) -> str:
 
 def _make(durable: Durable) -> str:
     return f"{_API}CONSUMER.DURABLE.CREATE.{durable.stream}.{durable.name}"
+
+
+def _drop(durable: Durable) -> str:
+    return f"{_API}CONSUMER.DELETE.{durable.stream}.{durable.name}"
+
+
+def _message(stream: str) -> str:
+    return f"{_API}STREAM.MSG.GET.{stream}"
 
 
 def _local(subject: str) -> str:

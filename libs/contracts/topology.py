@@ -1,8 +1,21 @@
 """Streams, subjects and durables: the one table of what is said where, who writes it and who reads it."""
 
+import re
 from dataclasses import dataclass, field
 
-from contracts.events import EVENT_TYPES, SPEAKER_OF, Event, Speaker, from_pods, hub, intake, to_pods
+from contracts.events import (
+    EVENT_TYPES,
+    SPEAKER_OF,
+    Event,
+    Speaker,
+    copies,
+    from_pods,
+    hub,
+    intake,
+    shares,
+    to_pods,
+    versions,
+)
 
 DAY = 86_400.0
 MAX_MESSAGE = 64 * 1024
@@ -47,7 +60,9 @@ STREAMS: tuple[Stream, ...] = (
 STREAM_BY_NAME = {stream.name: stream for stream in STREAMS}
 
 _STREAM_OF_MODULE = {
-    hub.__name__: "EVENTS",
+    versions.__name__: "EVENTS",
+    copies.__name__: "EVENTS",
+    shares.__name__: "EVENTS",
     to_pods.__name__: "TO_PODS",
     from_pods.__name__: "FROM_PODS",
     intake.__name__: "INTAKE",
@@ -57,11 +72,21 @@ STREAM_OF: dict[type[Event], str] = {kind: _STREAM_OF_MODULE[kind.__module__] fo
 _SUBJECT = {kind: (STREAM_OF[kind], kind.words(), kind.about) for kind in EVENT_TYPES}
 
 
+_TOKEN = re.compile(r"[^\x00-\x20.*>\x7f-\U0010ffff]{1,128}")
+"""One token of a subject: printable ASCII but ``.``, ``*`` and ``>``."""
+
+
 def subject(event: Event, pod: str | None = None) -> str:
-    """The subject on which ``event`` is said; ``pod`` is the speaking pod, for FROM_PODS only."""
+    """The subject on which ``event`` is said; ``pod`` is the speaking pod, for FROM_PODS only.
+
+    Raises ValueError when nobody may say it there, or when what it is about is no single token: the server would refuse
+    the subject for ever, and with it everything that is to be said afterwards.
+    """
     kind = type(event)
     stream, words, about = _SUBJECT[kind]
     ident = getattr(event, about)
+    if _TOKEN.fullmatch(ident) is None:
+        raise ValueError(f"{kind.type_name()} about {ident[:100]!r}: not a token of a subject")
     if stream == "EVENTS":
         return f"event.{words}.{ident}"
     if stream == "TO_PODS":
@@ -112,18 +137,32 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.PodEnrolled,
         hub.PodConnected,
         hub.PodDisconnected,
+        hub.PodDrained,
+        hub.PodReadmitted,
+        hub.PodRelabelled,
+        hub.PodRemoved,
+        hub.PolicySet,
+        hub.PolicyDropped,
+        hub.VersionSought,
+        hub.PlacementPlanned,
         hub.PlacementRefused,
+        hub.PlacementRolledBack,
         hub.CopyPlanned,
         hub.CopyStarted,
         hub.CopyDelayed,
         hub.CopyAvailable,
         hub.CopyFailed,
         hub.CopyLost,
+        hub.CopyCancelled,
+        hub.CopyRetired,
+        hub.CopyRemoved,
         intake.ImageBuilt,
         intake.ImageBuiltV1,
     ),
     Speaker.REPLICATOR: (
         hub.VersionPublishRequested,
+        hub.VersionUnpublishRequested,
+        hub.VersionCancelRequested,
         from_pods.PodAnnounced,
         from_pods.PodReported,
         from_pods.InventoryReported,
@@ -132,6 +171,7 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         from_pods.CopyRejected,
         from_pods.CopyContinued,
         from_pods.CopyCorrupted,
+        from_pods.CopyDropped,
     ),
     Speaker.SHARING: (
         hub.ImageRegistered,
@@ -139,12 +179,35 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.VersionAvailable,
         hub.VersionPartiallyAvailable,
     ),
+    Speaker.NOTIFIER: (
+        hub.VersionRequested,
+        hub.VersionDeployed,
+        hub.VersionPublishRequested,
+        hub.VersionReplicating,
+        hub.VersionAvailable,
+        hub.VersionPartiallyAvailable,
+        hub.VersionFailed,
+        hub.VersionWithdrawn,
+        hub.PlacementPlanned,
+        hub.PlacementRefused,
+        hub.PlacementRolledBack,
+        hub.CopyPlanned,
+        hub.CopyStarted,
+        hub.CopyDelayed,
+        hub.CopyAvailable,
+        hub.CopyFailed,
+        hub.CopyLost,
+        hub.CopyCancelled,
+        hub.CopyRetired,
+        hub.CopyRemoved,
+    ),
     Speaker.CONNECTOR: (
         to_pods.SourceRequested,
         to_pods.SourceReleased,
         to_pods.SourceDiscarded,
         to_pods.CopyRequested,
         to_pods.CopyExtended,
+        to_pods.CopyPaused,
         to_pods.CopyWithdrawn,
         to_pods.LimitsChanged,
         to_pods.InventoryRequested,

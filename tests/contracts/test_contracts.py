@@ -105,12 +105,27 @@ def test_a_subject_tells_its_speaker_and_ends_in_the_id() -> None:
         topology.subject(started)
 
 
+@pytest.mark.parametrize("id", ["", "a.b", "a b", "*", ">", "a\n", "a\r\nPUB x 0\r\n", "\x00", "\u00e9", "c" * 129])
+def test_nothing_is_said_about_what_would_be_no_token_of_its_subject(id: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        topology.subject(to_pods.CopyWithdrawn(pod="pod-2", copy=id, version="v", attempt=1))
+
+
 def test_every_event_in_every_stream_fits_its_filters_and_its_limit() -> None:
     for kind in EVENT_TYPES:
         body = (GOLDEN / "events" / f"{kind.type_name()}.json").read_bytes()
         assert len(body) < topology.MAX_MESSAGE // 4
         stream = topology.STREAM_BY_NAME[topology.STREAM_OF[kind]]
         assert topology.subject_filter(kind).split(".")[0] == stream.subjects[0].split(".")[0]
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.type_name())
+def test_what_an_event_is_about_is_one_token_of_its_subject(kind: type[Event]) -> None:
+    event = codec.decode((GOLDEN / "events" / f"{kind.type_name()}.json").read_bytes())
+    if topology.STREAM_OF[type(event)] == "INTAKE":
+        return  # said by other systems, on subjects without an id
+    subject = topology.subject(event, pod="pod-1")
+    assert subject.count(".") == topology.subject_filter(type(event)).count("."), subject
 
 
 def test_headers_are_cloudevents_in_binary_mode_and_the_time_comes_back() -> None:
@@ -159,6 +174,16 @@ def test_codes_are_stable_words_with_a_sensible_status() -> None:
         assert 400 <= status < 600
         assert title
     assert all(FAILURES.values())
+
+
+def test_a_manifest_without_traits_is_signed_as_before_there_were_any() -> None:
+    bare = Manifest(disks=(), source=Source(pod="pod-1", name="golden"), created=datetime(2024, 1, 1, tzinfo=UTC))
+    marked = msgspec.structs.replace(bare, signature="s", traits=("iso",))
+    assert b"traits" not in bare.signed
+    assert json.loads(bare.signed).keys() == {"disks", "source", "created", "signature"}
+    assert marked.signed != bare.signed
+    assert json.loads(marked.signed) == json.loads(bare.signed) | {"traits": ["iso"]}
+    assert marked.digest == bare.digest
 
 
 def test_the_asyncapi_document_is_accepted_by_the_asyncapi_schema() -> None:

@@ -8,7 +8,7 @@ from contracts import permissions
 from contracts.events import EVENT_TYPES, SPEAKER_OF, Speaker
 from contracts.permissions import Account, Client, clients, connector, exports, source, token
 from contracts.requests import REPLIES
-from contracts.topology import STREAMS, durables, subject_filter
+from contracts.topology import STREAM_OF, STREAMS, Stream, durables, subject_filter
 
 CLIENTS = {client.name: client for client in clients(["pod-1", "pod-10"], ["jenkins"])}
 
@@ -49,6 +49,14 @@ def test_a_durable_is_pulled_acknowledged_and_made_by_its_owner_alone(who: Speak
         assert may_publish(f"$JS.ACK.{place}.1.1.1.1.0") == {who}
         assert may_publish(f"$JS.ACK._.hash.{place}.1.1.1.1.0") == {who}
         assert may_publish(f"$JS.API.CONSUMER.DURABLE.CREATE.{place}") == {who, "admin"}
+        assert may_publish(f"$JS.API.CONSUMER.DELETE.{place}") == {who}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_single_messages_of_a_stream_are_read_by_hub_services_that_speak_on_it_alone(stream: Stream) -> None:
+    """A pod that could would read the tickets of others."""
+    speakers = {str(SPEAKER_OF[kind]) for kind in EVENT_TYPES if STREAM_OF[kind] == stream.name}
+    assert may_publish(f"$JS.API.STREAM.MSG.GET.{stream.name}") == speakers & set(permissions.HUB_SERVICES)
 
 
 def test_a_connectors_durable_is_pulled_by_it_and_made_by_the_replicator() -> None:
@@ -56,6 +64,8 @@ def test_a_connectors_durable_is_pulled_by_it_and_made_by_the_replicator() -> No
     assert may_publish(f"$JS.API.CONSUMER.MSG.NEXT.{place}") == {"connector-pod-1"}
     assert may_publish(f"$JS.ACK.{place}.1.1.1.1.0") == {"connector-pod-1"}
     assert may_publish(f"$JS.API.CONSUMER.DURABLE.CREATE.{place}") == {"replicator"}
+    assert may_publish("$JS.API.CONSUMER.LIST.TO_PODS") == {"replicator"}
+    assert may_publish("$JS.API.CONSUMER.LIST.EVENTS") == may_publish("$JS.API.CONSUMER.LIST.FROM_PODS") == set()
 
 
 def test_every_request_can_be_asked_by_someone_and_answered_by_its_service_alone() -> None:
@@ -79,7 +89,7 @@ def test_an_inbox_is_heard_by_its_owner_alone_and_answered_into_by_services_only
 
 def test_nobody_may_take_away_what_a_stream_keeps() -> None:
     for stream in STREAMS:
-        for verb in ("DELETE", "PURGE", "MSG.DELETE", "MSG.GET", "SNAPSHOT", "RESTORE", "PEER.REMOVE"):
+        for verb in ("DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "RESTORE", "PEER.REMOVE"):
             assert may_publish(f"$JS.API.STREAM.{verb}.{stream.name}") == set()
         assert may_publish(f"$JS.API.STREAM.UPDATE.{stream.name}") == {"admin"}
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.events import from_pods, hub, intake, to_pods
+from contracts.events import copies, from_pods, hub, intake, shares, to_pods, versions
 from contracts.events.base import Event
 
 
@@ -12,6 +12,7 @@ class Speaker(StrEnum):
     CATALOG = "catalog"
     REPLICATOR = "replicator"
     SHARING = "sharing"
+    NOTIFIER = "notifier"
     CONNECTOR = "connector"
     INTAKE = "intake"
 
@@ -29,6 +30,9 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.VersionAvailable,
         hub.VersionPartiallyAvailable,
         hub.VersionFailed,
+        hub.VersionUnpublishRequested,
+        hub.VersionCancelRequested,
+        hub.VersionWithdrawn,
         to_pods.SourceRequested,
         to_pods.SourceReleased,
         to_pods.SourceDiscarded,
@@ -37,6 +41,15 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.PodEnrolled,
         hub.PodConnected,
         hub.PodDisconnected,
+        hub.PodDrained,
+        hub.PodReadmitted,
+        hub.PodRelabelled,
+        hub.PodRemoved,
+        hub.PolicySet,
+        hub.PolicyDropped,
+        hub.VersionSought,
+        hub.PlacementPlanned,
+        hub.PlacementRolledBack,
         hub.PlacementRefused,
         hub.CopyPlanned,
         hub.CopyStarted,
@@ -44,13 +57,18 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.CopyAvailable,
         hub.CopyFailed,
         hub.CopyLost,
+        hub.CopyCancelled,
+        hub.CopyRetired,
+        hub.CopyRemoved,
         to_pods.CopyRequested,
         to_pods.CopyExtended,
+        to_pods.CopyPaused,
         to_pods.CopyWithdrawn,
         to_pods.LimitsChanged,
         to_pods.InventoryRequested,
     ),
     Speaker.SHARING: (hub.ShareOffered, hub.ShareAccepted, hub.ShareRejected, hub.ShareRevoked),
+    Speaker.NOTIFIER: (),
     Speaker.CONNECTOR: (
         from_pods.PodAnnounced,
         from_pods.PodReported,
@@ -64,6 +82,7 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         from_pods.CopyRejected,
         from_pods.CopyContinued,
         from_pods.CopyCorrupted,
+        from_pods.CopyDropped,
     ),
     Speaker.INTAKE: (intake.ImageBuilt, intake.ImageBuiltV1),
 }
@@ -72,4 +91,17 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
 SPEAKER_OF: dict[type[Event], Speaker] = {kind: who for who, kinds in SPEAKERS.items() for kind in kinds}
 EVENT_TYPES: tuple[type[Event], ...] = tuple(SPEAKER_OF)
 
-__all__ = ["EVENT_TYPES", "SPEAKERS", "SPEAKER_OF", "Event", "Speaker", "from_pods", "hub", "intake", "to_pods"]
+__all__ = [
+    "EVENT_TYPES",
+    "SPEAKERS",
+    "SPEAKER_OF",
+    "Event",
+    "Speaker",
+    "copies",
+    "from_pods",
+    "hub",
+    "intake",
+    "shares",
+    "to_pods",
+    "versions",
+]

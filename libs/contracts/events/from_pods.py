@@ -15,6 +15,8 @@ class Datastore(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     capacity: Size
     free: Size
+    disk_type: str = ""
+    """What its disks are, as the pod's operator calls it: ``ssd``, ``nvme``; empty when nobody said."""
 
 
 class VmDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,8 @@ class Vm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LibraryItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that the pod's content library holds."""
+    """A version that the pod's content library holds on a datastore. ``copies`` are those that it stands for;
+    ``source`` says that the version was imported here."""
 
     version: str
     datastore: str
@@ -45,6 +48,8 @@ class LibraryItem(msgspec.Struct, frozen=True, kw_only=True):
     size: Size
     state: Literal["INTACT", "CORRUPT"] = "INTACT"
     """CORRUPT: its bytes changed at rest. It is neither served nor used until it is repaired."""
+    copies: tuple[str, ...] = ()
+    source: bool = False
 
 
 class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,20 +74,33 @@ class PodAnnounced(Event, frozen=True, kw_only=True, tag="pod.announced.v1"):
     labels: dict[str, str]
     datastores: tuple[Datastore, ...]
     interval: float
+    token: str = ""
+    """The enrolment token, from a pod that is not enrolled yet (`runtime.enrolment`)."""
+    virtual_limit: Size | None = None
+    """Bytes of the largest virtual disk that the hypervisor takes; None when it has no limit of its own."""
 
 
 class PodReported(Event, frozen=True, kw_only=True, tag="pod.reported.v1"):
-    """The heartbeat: still here, with the root hash of the inventory, the free space and the dead letters held back."""
+    """The heartbeat: still here, with the root hash of the inventory, the free space and the dead letters held back.
+
+    ``working`` names the copies under way with their attempts, ``<copy>:<attempt>``, the first 64; None from a
+    connector that does not tell.
+    """
 
     about: ClassVar[str] = "boot"
     boot: str
     root: str
     datastores: tuple[Datastore, ...]
     dead_letters: int
+    working: tuple[str, ...] | None = None
 
 
 class InventoryReported(Event, frozen=True, kw_only=True, tag="inventory.reported.v1"):
-    """One page of what the pod holds; all pages of an inventory share its ``root``."""
+    """One page of what the pod holds; all pages of an inventory share its ``root`` and its ``sections``.
+
+    ``sections`` are the digests of all sections; the pages bring every entry of those in ``changed``, and of no other
+    (`contracts.inventory`).
+    """
 
     about: ClassVar[str] = "root"
     root: str
@@ -90,6 +108,8 @@ class InventoryReported(Event, frozen=True, kw_only=True, tag="inventory.reporte
     pages: int
     vms: tuple[Vm, ...]
     items: tuple[LibraryItem, ...]
+    sections: tuple[str, ...] = ()
+    changed: tuple[int, ...] = ()
 
 
 class SourceStarted(Event, frozen=True, kw_only=True, tag="source.started.v1"):
@@ -128,7 +148,8 @@ class SourceDeleted(Event, frozen=True, kw_only=True, tag="source.deleted.v1"):
 
 
 class CopyTransferred(Event, frozen=True, kw_only=True, tag="copy.transferred.v1"):
-    """All bytes of a copy are on the pod and verified; finalising follows."""
+    """All bytes of a copy are on the pod and verified; finalising follows. ``bytes_from`` tells the network's part by
+    the pod that served it."""
 
     about: ClassVar[str] = "copy"
     copy: str
@@ -137,6 +158,7 @@ class CopyTransferred(Event, frozen=True, kw_only=True, tag="copy.transferred.v1
     digest: Digest
     bytes_network: Size
     bytes_reused: Size
+    bytes_from: dict[str, Size] = {}
 
 
 class CopyFinalised(Event, frozen=True, kw_only=True, tag="copy.finalised.v1"):
@@ -152,6 +174,7 @@ class CopyFinalised(Event, frozen=True, kw_only=True, tag="copy.finalised.v1"):
     files: tuple[FileDigest, ...]
     bytes_network: Size
     bytes_reused: Size
+    bytes_from: dict[str, Size] = {}
 
 
 class CopyRejected(Event, frozen=True, kw_only=True, tag="copy.rejected.v1"):
@@ -185,3 +208,13 @@ class CopyCorrupted(Event, frozen=True, kw_only=True, tag="copy.corrupted.v1"):
     digest: Digest
     chunks: Size
     failure: Failure
+
+
+class CopyDropped(Event, frozen=True, kw_only=True, tag="copy.dropped.v1"):
+    """A withdrawn copy is gone: the pod holds nothing for it any more, neither partial nor finalised (unless the item
+    is needed for something else there). ``attempt`` is that of the withdrawal."""
+
+    about: ClassVar[str] = "copy"
+    copy: str
+    version: str
+    attempt: int

@@ -8,6 +8,7 @@ import msgspec
 from contracts.events.base import Event
 from contracts.limits import Limits
 from contracts.manifest import Format, Manifest, Source
+from contracts.terms import Priority
 
 
 class SourceRequested(Event, frozen=True, kw_only=True, tag="source.requested.v1"):
@@ -58,7 +59,8 @@ class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
     """Replicator: make this copy. ``ticket`` opens the holders' doors for this pod and these digests, until
     ``ticket_expires``; a copy that takes longer says `CopyContinued` in time.
 
-    ``attempt`` fences: only a report for the latest attempt counts.
+    ``attempt`` fences: only a report for the latest attempt counts. ``replica`` tells the copies of a version on the
+    pod apart: each lies on a datastore of its own. ``shallow``: no bytes may move, what the pod has is registered.
     """
 
     about: ClassVar[str] = "copy"
@@ -73,6 +75,9 @@ class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
     ticket: str
     ticket_expires: datetime | None = None
     datastore: str | None = None
+    replica: int = 0
+    priority: Priority = "normal"
+    shallow: bool = False
 
 
 class CopyExtended(Event, frozen=True, kw_only=True, tag="copy.extended.v1"):
@@ -98,12 +103,27 @@ class CopyWithdrawn(Event, frozen=True, kw_only=True, tag="copy.withdrawn.v1"):
     attempt: int
 
 
+class CopyPaused(Event, frozen=True, kw_only=True, tag="copy.paused.v1"):
+    """Replicator: stop the attempt and keep what was verified; a later attempt goes on from there."""
+
+    about: ClassVar[str] = "copy"
+    pod: str
+    copy: str
+    version: str
+    attempt: int
+
+
 class InventoryRequested(Event, frozen=True, kw_only=True, tag="inventory.requested.v1"):
-    """Replicator: the root in your report is not one I know; say what you hold."""
+    """Replicator: the root in your report is not one I know; say what you hold.
+
+    ``known`` are the digests of the sections that I have (`contracts.inventory`): only sections that differ are wanted.
+    None known: all are. An empty ``root`` asks on demand, whatever the root is: look again, and report everything.
+    """
 
     about: ClassVar[str] = "pod"
     pod: str
     root: str
+    known: tuple[str, ...] = ()
 
 
 class LimitsChanged(Event, frozen=True, kw_only=True, tag="limits.changed.v1"):

@@ -1,0 +1,33 @@
+"""What every request is, and who asks."""
+
+import hashlib
+
+import msgspec
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks. Services decide by it; the gateway only establishes it."""
+
+    tenant: str
+    name: str
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """A command or a query; the tag is its subject."""
+
+    actor: Actor
+
+    @classmethod
+    def subject(cls) -> str:
+        return str(cls.__struct_config__.tag)
+
+
+class Command(Request, frozen=True, kw_only=True):
+    """A request that may change something. ``id`` makes a repetition harmless, also after a restart."""
+
+    id: str
+
+
+def command_id(actor: Actor, key: str) -> str:
+    """The id of a command: the hash of actor and Idempotency-Key (32 hex digits)."""
+    return hashlib.sha256(f"{actor.tenant}\0{actor.name}\0{key}".encode()).hexdigest()[:32]

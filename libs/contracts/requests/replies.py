@@ -1,0 +1,95 @@
+"""Replies that are not the view of one thing: done, and pages."""
+
+from datetime import datetime
+
+import msgspec
+
+from contracts.views import (
+    CopyView,
+    DeadLetterView,
+    DeliveryView,
+    HookView,
+    ImageView,
+    ItemView,
+    JobView,
+    MemberView,
+    PlanRow,
+    PodView,
+    PolicyView,
+    TimelineView,
+    VersionView,
+    VmView,
+)
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
+    """The command took effect and has nothing more to say."""
+
+
+class _Page(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    next: str | None = None
+    """The cursor of the next page, None on the last one."""
+
+
+class ImagePage(_Page, frozen=True, kw_only=True, tag="image_page"):
+    items: tuple[ImageView, ...]
+
+
+class VersionPage(_Page, frozen=True, kw_only=True, tag="version_page"):
+    items: tuple[VersionView, ...]
+
+
+class JobPage(_Page, frozen=True, kw_only=True, tag="job_page"):
+    items: tuple[JobView, ...]
+
+
+class TimelinePage(_Page, frozen=True, kw_only=True, tag="timeline_page"):
+    items: tuple[TimelineView, ...]
+
+
+class PodPage(_Page, frozen=True, kw_only=True, tag="pod_page"):
+    items: tuple[PodView, ...]
+
+
+class VmPage(_Page, frozen=True, kw_only=True, tag="vm_page"):
+    """``at`` is the time of the inventory it comes from, None when the pod has not told yet."""
+
+    items: tuple[VmView, ...]
+    at: datetime | None = None
+
+
+class ItemPage(_Page, frozen=True, kw_only=True, tag="item_page"):
+    items: tuple[ItemView, ...]
+    at: datetime | None = None
+
+
+class CopyPage(_Page, frozen=True, kw_only=True, tag="copy_page"):
+    items: tuple[CopyView, ...]
+
+
+class MemberPage(_Page, frozen=True, kw_only=True, tag="member_page"):
+    items: tuple[MemberView, ...]
+
+
+class DeadLetterPage(_Page, frozen=True, kw_only=True, tag="dead_letter_page"):
+    items: tuple[DeadLetterView, ...]
+
+
+class PlanPage(_Page, frozen=True, kw_only=True, tag="plan_page"):
+    """What a publish would do, by pod. ``estimate`` in seconds until its last copy, None while nothing was measured."""
+
+    items: tuple[PlanRow, ...]
+    estimate: float | None = None
+    warning: str = ""
+
+
+class PolicyPage(_Page, frozen=True, kw_only=True, tag="policy_page"):
+    items: tuple[PolicyView, ...]
+
+
+class HookPage(_Page, frozen=True, kw_only=True, tag="hook_page"):
+    items: tuple[HookView, ...]
+
+
+class DeliveryPage(_Page, frozen=True, kw_only=True, tag="delivery_page"):
+    items: tuple[DeliveryView, ...]
