@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
+from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from contracts import codec, topology
@@ -25,7 +26,7 @@ from contracts.events import Event
 from contracts.topology import Durable
 from runtime.ids import new_id
 from runtime.processor import Item, Processor
-from runtime.store import DeadLetter, from_epoch
+from runtime.store import DeadLetter, Position, from_epoch
 from runtime.topology import TopologyError, ensure_durable
 from runtime.work import Message
 
@@ -64,6 +65,7 @@ class Consumer:
         self._asked_at = self._heard = time.monotonic()
         self._missing = ""
         self._inbox = ""
+        self._made = ""
         self._subscription: Subscription | None = None
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}"
 
@@ -102,6 +104,7 @@ class Consumer:
             found = await self._client.jetstream().consumer_info(self._durable.stream, self._durable.name)
         except (NatsError, TimeoutError):
             return  # the durable is not there, or the server is not: the guard sees to both
+        self._made = made(found)
         if not found.num_ack_pending or found.ack_floor is None or found.delivered is None:
             return
         here = {_sequence(reply) for reply in self._pending}
@@ -145,7 +148,7 @@ class Consumer:
 
     def _take(self, message: Msg) -> None:
         reply = message.reply
-        deliveries, at = _metadata(reply)
+        deliveries, sequence, delivery, at = _metadata(reply)
         self._pending[reply] = time.monotonic()
 
         def done(_: bytes | None) -> None:
@@ -158,7 +161,10 @@ class Consumer:
             delay = BACKOFF[min(deliveries, len(BACKOFF)) - 1]
             self._answer(reply, b'-NAK {"delay": %d}' % int(delay * 1e9))
 
-        self._processor.offer(self._item(message, deliveries, at, done, failed))
+        item = self._item(message, deliveries, at, done, failed)
+        if self._made:
+            item.position = Position(self._durable.stream, self._made, sequence, delivery)
+        self._processor.offer(item)
 
     def _item(
         self,
@@ -270,15 +276,22 @@ class Consumer:
         await self._send_answers()
 
 
-def _metadata(reply: str) -> tuple[int, datetime]:
-    """How often a message was delivered, and when the server stored it, from its acknowledgement subject.
+def made(info: ConsumerInfo) -> str:
+    """When a durable was made: what tells it from an earlier one of the same name."""
+    return info.created.isoformat()
+
+
+def _metadata(reply: str) -> tuple[int, int, int, datetime]:
+    """How often a message was delivered, its sequence in the stream, the number of this delivery among all of the
+    durable, and when the server stored it, from its acknowledgement subject.
 
     ``$JS.ACK.[<domain>.<account>.]<stream>.<durable>.<deliveries>.<stream seq>.<consumer seq>.<ns>.<pending>``. The
     server's clock and not the speaker's: a pod whose clock is wrong must not move deadlines or tickets.
     """
     tokens = reply.split(".")
     first = 4 if len(tokens) == 9 else 6
-    return int(tokens[first]), from_epoch(int(tokens[first + 3]) / 1e9)
+    stored = from_epoch(int(tokens[first + 3]) / 1e9)
+    return int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 2]), stored
 
 
 def _sequence(reply: str) -> int:

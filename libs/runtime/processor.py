@@ -20,7 +20,7 @@ import structlog
 from contracts.errors import Problem
 from runtime.ids import new_id
 from runtime.logs import handling
-from runtime.store import DeadLetter, Loaded, Outcome, Row, Seen, Store
+from runtime.store import DeadLetter, Loaded, Outcome, Position, Row, Seen, Sent, Store
 from runtime.work import Batch, Kind, Local, Message, Reaction, Ref, Work
 
 BATCH = 256
@@ -50,6 +50,8 @@ class Item:
     reminder: tuple[str, float] | None = None
     dead: DeadLetter | None = None
     """Set when the message cannot be handled at all: it is only put on record."""
+    position: Position | None = None
+    """Where in its stream the message stands."""
     tries: int = 0
 
 
@@ -65,9 +67,12 @@ class Processor:
         self._trouble = ""
         self._failures = 0
         self._moved = time.monotonic()
+        self._positions: dict[str, Position] = {}
         self._listeners: list[Callable[[Batch, Sequence[Row]], None]] = []
-        self.sent_through: Callable[[], int | None] = lambda: None
-        """The relay's mark, when it moved since it was last asked for."""
+        self.sent: Callable[[], Sent | None] = lambda: None
+        """What the relay knows to be said, when that is more than was `kept`."""
+        self.kept: Callable[[Sent], None] = lambda _: None
+        """That a transaction with it was committed."""
 
     @property
     def waiting(self) -> int:
@@ -158,7 +163,7 @@ class Processor:
 
     async def _transact(self, items: list[Item]) -> None:
         now = time.time()
-        batch, outcome = Batch(new_id), Outcome(sent_through=self.sent_through())
+        batch, outcome = Batch(new_id, self._store.floor), Outcome(sent=self.sent())
         answers: Answers = []
         again: list[Item] = []
         loaded = self._load(batch, items)
@@ -183,13 +188,25 @@ class Processor:
                 outcome.seen.append(Seen(message.id, message.speaker, now, item.fingerprint, reply))
             answers.append((item.done, reply))
         handling.set(None)
+        self._advance(items, outcome)
         rows = await self._store.commit(batch, outcome)
+        if outcome.sent is not None:
+            self.kept(outcome.sent)
         for listener in self._listeners:
             listener(batch, rows)
         for answer, word in answers:
             answer(word)
         for item in again:
             self.offer(item)
+
+    def _advance(self, items: list[Item], outcome: Outcome) -> None:
+        """Move on in the streams to where the batch ends. One that failed or is handed out again is not behind us, but
+        its delivery is: it comes in another one."""
+        for item in items:
+            if (found := item.position) is not None:
+                known = outcome.positions.get(found.stream) or self._positions.get(found.stream)
+                outcome.positions[found.stream] = found.reached(known)
+        self._positions |= outcome.positions
 
     def _fresh(self, items: list[Item], loaded: Loaded, answers: Answers) -> list[Item]:
         """The messages to handle; duplicates are answered from what is on record, stale reminders dropped."""

@@ -21,7 +21,7 @@ from nats.errors import Error as NatsError
 
 from contracts import codec, topology
 from runtime.ids import new_id
-from runtime.store import DeadLetter, Row, Store, from_epoch
+from runtime.store import DeadLetter, Row, Sent, Store, Tip, from_epoch
 from runtime.work import Batch
 
 SINGLY = 32
@@ -49,7 +49,7 @@ class Relay:
         self._speaker = speaker
         self._queue: deque[Row] = deque()
         self._under_way: dict[int, Row] = {}
-        self._acknowledged: set[int] = set()
+        self._acknowledged: dict[int, Tip | None] = {}
         self._batches: dict[str, list[Row]] = {}
         self._last_batch = 0
         self._order: deque[int] = deque()
@@ -66,6 +66,14 @@ class Relay:
         self._since = time.monotonic()
         self._refused = ""
         self._inbox = ""
+        self._tips: dict[str, Tip] = {}
+        self._fresh: dict[str, Tip] = {}
+        """Tips of which the store does not know yet."""
+        self._said: dict[str, int] = {}
+        """After going back for another stream: up to which row a stream has everything already."""
+        self.doubts: dict[str, int] = {}
+        """Streams that took a message under a sequence that is not above an earlier one, with that sequence."""
+        self.doubtful = asyncio.Event()
 
     def committed(self, _: Batch, rows: Sequence[Row]) -> None:
         """Take over the rows of a commit."""
@@ -81,12 +89,34 @@ class Relay:
         self._newest = rows[-1].n
         self._wake.set()
 
-    def sent_through(self) -> int | None:
-        """The mark for the next transaction, None when it did not move."""
-        if self._mark == self._told:
-            return None
-        self._told = self._mark
-        return self._mark
+    def sent(self) -> Sent | None:
+        """The mark for the next transaction, None when it did not move since the last one that was `kept`."""
+        return None if self._mark == self._told else Sent(self._mark, tuple(self._fresh.values()))
+
+    def kept(self, sent: Sent) -> None:
+        """The transaction with ``sent`` was committed."""
+        self._told = min(sent.through, self._mark)  # the relay may have gone back meanwhile
+        for tip in sent.tips:
+            if self._fresh.get(tip.stream) == tip:
+                del self._fresh[tip.stream]
+
+    async def go_back(self, stream: str, after: int) -> None:
+        """Say everything of ``stream`` again that is numbered above ``after``, in its order and before what is new.
+        What other streams have is not said again."""
+        for other in topology.STREAM_BY_NAME:
+            self._said[other] = max(self._said.get(other, 0), self._mark)
+        self._said[stream] = after
+        self._mark = self._told = self._taken = min(self._mark, after)
+        for rows in (self._queue, self._under_way, self._order, self._acknowledged, self._batches):
+            rows.clear()
+        self._fresh.pop(stream, None)
+        self._tips.pop(stream, None)
+        self.doubts.pop(stream, None)
+        await self._store.unsay(stream, after, self._mark)
+        if self._newest > self._taken:
+            self._idle.clear()
+            self._since = time.monotonic()
+        self._wake.set()
 
     @property
     def stuck_for(self) -> float:
@@ -104,6 +134,7 @@ class Relay:
         await self._client.subscribe(f"{self._inbox}.*", cb=self._acknowledge, pending_msgs_limit=-1)
         self._mark = self._told = self._taken = await self._store.sent_through()
         self._newest = self._store.last_n
+        self._tips = await self._store.tips()
         if self._newest > self._taken:
             self._idle.clear()
 
@@ -111,7 +142,10 @@ class Relay:
         """Send until cancelled."""
         while True:
             if not self._queue and self._taken < self._newest:
-                rows = await self._store.unsent(self._taken, IN_MEMORY)
+                taken = self._taken
+                rows = await self._store.unsent(taken, IN_MEMORY)
+                if taken != self._taken:
+                    continue  # we went back meanwhile
                 self._queue.extend(rows)
                 self._taken = rows[-1].n if rows else self._newest
             while self._sendable:
@@ -136,15 +170,20 @@ class Relay:
         by_stream: dict[str, list[Row]] = {}
         for _ in range(min(len(self._queue), LARGEST)):
             row = self._queue.popleft()
-            self._under_way[row.n] = row
             self._order.append(row.n)
-            by_stream.setdefault(topology.STREAM_OF[codec.TYPES[row.kind]], []).append(row)
+            stream = topology.STREAM_OF[codec.TYPES[row.kind]]
+            if row.n <= self._said.get(stream, 0):
+                self._acknowledged[row.n] = None
+                continue
+            self._under_way[row.n] = row
+            by_stream.setdefault(stream, []).append(row)
         for rows in by_stream.values():
             if len(rows) >= SINGLY:
                 await self._send_batch(rows)
             else:
                 for row in rows:
                     await self._send(row)
+        self._advance()
 
     async def _send_batch(self, rows: list[Row]) -> None:
         """Say ``rows`` of one stream as one atomic batch: one sync for all (ADR-50 of the server's project)."""
@@ -177,9 +216,8 @@ class Relay:
 
     async def _repeat_if_silent(self) -> None:
         """After a silence say again what is under way; the ids make repetitions harmless (P9)."""
-        if self._mark != self._told and not self._under_way:
-            self._told = self._mark
-            await self._store.note_sent(self._mark)
+        if not self._under_way:
+            await self._note()
         if not self._under_way or self.stuck_for < SILENCE or not self._client.is_connected:
             return
         log.warning("relay_repeats", rows=len(self._under_way), refused=self._refused)
@@ -195,7 +233,8 @@ class Relay:
         if message.headers and message.headers.get("Status") == "503":
             self._refused = f"no stream takes {rows[0].subject}"
             return
-        if error := json.loads(message.data).get("error"):
+        answer = json.loads(message.data)
+        if error := answer.get("error"):
             self._refused = f"{rows[0].subject}: {error.get('description')} ({error.get('err_code')})"
             if len(rows) > 1:
                 for row in rows:
@@ -205,12 +244,31 @@ class Relay:
                 return
             await self._give_up(rows[0])
         self._since = time.monotonic()
+        if "seq" in answer:
+            self._stored(rows, answer["stream"], answer["seq"] - len(rows) + 1, new=not answer.get("duplicate"))
         for row in rows:
             if self._under_way.pop(row.n, None) is not None:
-                self._acknowledged.add(row.n)
+                self._acknowledged.setdefault(row.n, None)
+        self._advance()
+
+    def _stored(self, rows: Sequence[Row], stream: str, first: int, *, new: bool) -> None:
+        """Note where ``rows`` lie in the stream. New ones must lie above the last: sequences only grow."""
+        for sequence, row in enumerate(rows, first):
+            if row.n in self._under_way:
+                self._acknowledged[row.n] = Tip(stream, row.n, sequence, row.id, row.at)
+        tip = self._tips.get(stream)
+        if new and tip is not None and first <= tip.sequence and stream not in self.doubts:
+            self.doubts[stream] = first
+            self.doubtful.set()
+
+    def _advance(self) -> None:
+        """Move the mark over what is acknowledged without a gap."""
         while self._order and self._order[0] in self._acknowledged:
             self._mark = self._order.popleft()
-            self._acknowledged.remove(self._mark)
+            tip = self._acknowledged.pop(self._mark)
+            # A stream in doubt keeps its old tip, so that the loss is found also by whoever comes after a crash.
+            if tip is not None and tip.stream not in self.doubts:
+                self._tips[tip.stream] = self._fresh[tip.stream] = tip
         if self._queue or self._taken < self._newest:
             self._wake.set()
         elif not self._under_way:
@@ -225,7 +283,9 @@ class Relay:
         """Put on record what no stream will ever take."""
         log.error("event_unsendable", id=row.id, kind=row.kind, error=self._refused)
         dead = DeadLetter(row.id, row.subject, b"{}", row.body, "unsendable", self._refused, 1, row.at)
-        await self._store.note_sent(self._mark, [dead])
+        sent = self.sent() or Sent(self._mark)
+        await self._store.note_sent(sent.through, [dead], sent.tips)
+        self.kept(sent)
 
     async def flush(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds until all is acknowledged, and note the mark."""
@@ -233,6 +293,9 @@ class Relay:
             await asyncio.wait_for(self._idle.wait(), timeout)
         except TimeoutError:
             log.warning("relay_not_flushed", rows=len(self._under_way) + len(self._queue))
-        if self._mark > self._told:
-            self._told = self._mark
-            await self._store.note_sent(self._mark)
+        await self._note()
+
+    async def _note(self) -> None:
+        if (sent := self.sent()) is not None:
+            await self._store.note_sent(sent.through, tips=sent.tips)
+            self.kept(sent)

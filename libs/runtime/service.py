@@ -23,8 +23,9 @@ from nats.aio.client import Client
 from contracts.events import Speaker
 from contracts.requests import Request
 from contracts.topology import DAY, durables
+from runtime import backlog, logs, recovery, topology
 from runtime import health as health_door
-from runtime import logs, topology
+from runtime.audit import Audit
 from runtime.connection import Refusals, connect
 from runtime.consumer import Consumer
 from runtime.deadlines import Deadlines
@@ -124,16 +125,19 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
         client = await stack.enter_async_context(connect(settings, definition.label, refusals))
         if definition.pod is None:
             await topology.check(client)
+            await recovery.recover(client, store, durables(definition.name))
         health = Health()
         processor = Processor(store, definition.reactions)
         found = Service(settings, store, client, processor, health)
         stack.push_async_callback(_drain, client)
 
         relay = Relay(client, store, definition.label)
-        processor.sent_through = relay.sent_through
+        processor.sent, processor.kept = relay.sent, relay.kept
         processor.on_commit(relay.committed)
         await relay.start()
         await _background(stack, health, relay.run, "relay")
+        audit = Audit(client, store, relay, looks=definition.pod is None)
+        await _background(stack, health, audit.run, "audit")
         stack.push_async_callback(relay.flush, FLUSH)
 
         deadlines = Deadlines(store, processor, definition.local)
@@ -146,7 +150,13 @@ async def service(definition: Definition, settings: Settings) -> AsyncIterator[S
             health.add(lambda consumer=consumer: consumer.reason)  # type: ignore[misc]
         processing = await _background(stack, health, processor.run, "processor")
         stack.push_async_callback(_finish, processor, processing)
-        await _background(stack, health, deadlines.run, "deadlines")
+
+        async def keep_deadlines() -> None:
+            if definition.pod is None:
+                await backlog.heard(client, durables(definition.name))
+            await deadlines.run()
+
+        await _background(stack, health, keep_deadlines, "deadlines")
         await _background(stack, health, lambda: _purge(store), "purge")
         for consumer in consumers:
             await consumer.start()

@@ -71,6 +71,41 @@ class Due(NamedTuple):
     saga: str
 
 
+class Position(NamedTuple):
+    """How far a stream was heard: the highest sequence, in the stream and among the deliveries of the durable, which
+    was ``made`` at that time."""
+
+    stream: str
+    made: str
+    sequence: int
+    delivery: int
+
+    def reached(self, other: "Position | None") -> "Position":
+        """The further one of two, in each respect; another durable counts anew."""
+        if other is None or other.made != self.made:
+            return self
+        if self.sequence >= other.sequence and self.delivery >= other.delivery:
+            return self  # nearly always
+        return Position(self.stream, self.made, max(self.sequence, other.sequence), max(self.delivery, other.delivery))
+
+
+class Tip(NamedTuple):
+    """That the stream has every row of the outbox up to ``n``: that one is the event ``id`` at ``sequence``."""
+
+    stream: str
+    n: int
+    sequence: int
+    id: str
+    at: float
+
+
+class Sent(NamedTuple):
+    """What the relay knows to be said: all rows up to ``through``."""
+
+    through: int
+    tips: tuple[Tip, ...] = ()
+
+
 @dataclass
 class Outcome:
     """What one commit adds besides the batch itself."""
@@ -79,7 +114,8 @@ class Outcome:
     dead: list[DeadLetter] = field(default_factory=list)
     served: list[tuple[str, float]] = field(default_factory=list)
     """Reminders (name, due) that were handed out."""
-    sent_through: int | None = None
+    sent: Sent | None = None
+    positions: dict[str, Position] = field(default_factory=dict)
 
 
 class Reader:
@@ -128,6 +164,8 @@ class Store:
         self.reader = reader
         self._pod = pod
         self._next_n = 1
+        self.floor = 0
+        """Above it revisions are said, since this was found to be an older copy of the database; 0 if it never was."""
 
     @classmethod
     @asynccontextmanager
@@ -146,6 +184,7 @@ class Store:
                     store = cls(thread, writer, loader, Reader(connection), pod)
                     newest = "SELECT max(ifnull((SELECT max(n) FROM outbox), 0), (SELECT sent_through FROM relay))"
                     store._next_n = int((await store.reader.rows(newest))[0][0]) + 1
+                    store.floor = int((await store.reader.rows("SELECT value FROM floor"))[0][0])
                     yield store
             finally:
                 loader.close()
@@ -226,10 +265,12 @@ class Store:
             ("DELETE FROM deadlines WHERE name = ?", dropped),
             ("INSERT OR REPLACE INTO deadlines VALUES (?, ?, ?, ?)", set_),
             ("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", outcome.dead),
-            *batch.writes.items(),
+            *batch.rows.items(),
         ]
-        if outcome.sent_through is not None:
-            statements.append(("UPDATE relay SET sent_through = ?", [(outcome.sent_through,)]))
+        if outcome.positions:
+            statements.append(("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", [*outcome.positions.values()]))
+        if outcome.sent is not None:
+            statements += _sent(outcome.sent)
         await self._run(self._write, statements)
         self._next_n += len(rows)
         return rows
@@ -260,10 +301,9 @@ class Store:
         return int((await self.reader.rows("SELECT sent_through FROM relay"))[0][0])
 
     async def unsent(self, after: int, limit: int) -> list[Row]:
-        """Committed events numbered above ``after``, in order: asked at start and after an error only."""
+        """Committed events numbered above ``after``, in order: asked at start and after a loss only."""
         rows = await self.reader.rows(
-            "SELECT n, id, kind, subject, saga, cause, at, body FROM outbox"
-            " WHERE n > max(?, (SELECT sent_through FROM relay)) ORDER BY n LIMIT ?",
+            "SELECT n, id, kind, subject, saga, cause, at, body FROM outbox WHERE n > ? ORDER BY n LIMIT ?",
             (after, limit),
         )
         return [Row(*row) for row in rows]
@@ -283,13 +323,59 @@ class Store:
         move = ("UPDATE deadlines SET due = ? WHERE name = ? AND due = ?", [(due, reminder.name, reminder.due)])
         await self._run(self._write, [move])
 
-    async def note_sent(self, sent_through: int, dead: Sequence[DeadLetter] = ()) -> None:
+    async def note_sent(self, sent_through: int, dead: Sequence[DeadLetter] = (), tips: Sequence[Tip] = ()) -> None:
         """Keep the relay's mark without waiting for the next batch."""
         await self._run(
             self._write,
             [
-                ("UPDATE relay SET sent_through = ?", [(sent_through,)]),
+                *_sent(Sent(sent_through, tuple(tips))),
                 ("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(dead)),
+            ],
+        )
+
+    async def positions(self) -> dict[str, Position]:
+        """How far each stream was heard, by stream."""
+        return {row[0]: Position(*row) for row in await self.reader.rows("SELECT * FROM positions")}
+
+    async def set_back(self, stream: str, floor: int) -> None:
+        """Note that this is an older copy of the database, and that ``stream`` is heard from its beginning again."""
+        self.floor = max(self.floor, floor)
+        raised = ("UPDATE floor SET value = ?", [(self.floor,)])
+        await self._run(self._write, [raised, ("DELETE FROM positions WHERE stream = ?", [(stream,)])])
+
+    async def tips(self) -> dict[str, Tip]:
+        """The last of what each stream has, by stream."""
+        return {row[0]: Tip(*row) for row in await self.reader.rows("SELECT * FROM tips")}
+
+    async def marks(self, stream: str, since: float) -> list[Tip]:
+        """Earlier tips of a stream, of events said after ``since`` (epoch seconds), in order."""
+        rows = await self.reader.rows("SELECT * FROM marks WHERE stream = ? AND at > ? ORDER BY n", (stream, since))
+        return [Tip(*row) for row in rows]
+
+    async def mark(self, tip: Tip, before: float) -> None:
+        """Remember ``tip`` among the marks, and forget those of events said ``before`` then."""
+        await self._run(
+            self._write,
+            [
+                ("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", [tip]),
+                ("DELETE FROM marks WHERE stream = ? AND at < ?", [(tip.stream, before)]),
+            ],
+        )
+
+    async def last_before(self, at: float) -> int:
+        """The number of the last event said before ``at`` (epoch seconds) of which there is still a record."""
+        return int((await self.reader.rows("SELECT ifnull(max(n), 0) FROM outbox WHERE at < ?", (at,)))[0][0])
+
+    async def unsay(self, stream: str, after: int, through: int) -> None:
+        """Note that ``stream`` lost what was said of the events numbered above ``after``; the relay says rows above
+        ``through`` again."""
+        await self._run(
+            self._write,
+            [
+                ("DELETE FROM tips WHERE stream = ?", [(stream,)]),
+                ("DELETE FROM marks WHERE stream = ? AND n > ?", [(stream, after)]),
+                ("INSERT INTO tips SELECT * FROM marks WHERE stream = ? ORDER BY n DESC LIMIT 1", [(stream,)]),
+                ("UPDATE relay SET sent_through = ?", [(through,)]),
             ],
         )
 
@@ -305,6 +391,13 @@ class Store:
                  " AND n <= (SELECT sent_through FROM relay) ORDER BY n LIMIT ?)", [(old, limit)]),
             ]
         )  # fmt: skip
+
+
+def _sent(sent: Sent) -> list[tuple[str, Sequence[Any]]]:
+    return [
+        ("UPDATE relay SET sent_through = ?", [(sent.through,)]),
+        ("INSERT OR REPLACE INTO tips VALUES (?, ?, ?, ?, ?)", sent.tips),
+    ]
 
 
 def _connect(path: Path) -> sqlite3.Connection:

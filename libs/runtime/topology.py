@@ -4,6 +4,7 @@ Nothing here is done by the way (P4, P5): a service only checks that its streams
 its own durable.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,13 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
-from contracts.events import Speaker
+from contracts.permissions import HUB_SERVICES
 from contracts.topology import STREAMS, Durable, Stream, durables
+
+LISTED = 256
+"""Durables that the server names in one answer."""
+AT_ONCE = 16
+"""Durables that are made at the same time."""
 
 
 @dataclass(frozen=True)
@@ -106,23 +112,29 @@ async def differences(js: JetStreamContext, wanted: list[Durable], replicas: int
                 found.append(Difference(f"stream {stream.name}", name, getattr(config, name), getattr(actual, name)))
     for durable in wanted:
         label = f"durable {durable.stream}/{durable.name}"
-        config_ = durable_config(durable)
         try:
             actual_ = (await js.consumer_info(durable.stream, durable.name)).config
         except NotFoundError:
             found.append(Difference(label, "", durable.name, None))
             continue
-        if _filters(actual_) != sorted(durable.filters):
-            found.append(Difference(label, "filter_subjects", sorted(durable.filters), _filters(actual_)))
-        for name in _DURABLE_FIELDS:
-            if getattr(actual_, name) != getattr(config_, name):
-                found.append(Difference(label, name, getattr(config_, name), getattr(actual_, name)))
+        found += _durable_differences(durable, actual_)
+    return found
+
+
+def _durable_differences(durable: Durable, actual: ConsumerConfig) -> list[Difference]:
+    label, config = f"durable {durable.stream}/{durable.name}", durable_config(durable)
+    found = []
+    if _filters(actual) != sorted(durable.filters):
+        found.append(Difference(label, "filter_subjects", sorted(durable.filters), _filters(actual)))
+    for name in _DURABLE_FIELDS:
+        if getattr(actual, name) != getattr(config, name):
+            found.append(Difference(label, name, getattr(config, name), getattr(actual, name)))
     return found
 
 
 def hub_durables() -> list[Durable]:
     """The durables of the hub services; a pod's is made when it enrols."""
-    return [durable for who in (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING) for durable in durables(who)]
+    return [durable for who in HUB_SERVICES for durable in durables(who)]
 
 
 async def apply(client: Client, *, dry_run: bool = False, replicas: int = 1) -> list[str]:
@@ -154,6 +166,42 @@ async def ensure_durable(js: JetStreamContext, durable: Durable) -> None:
         await js.add_consumer(durable.stream, durable_config(durable))
     except (NatsError, TimeoutError) as error:
         raise TopologyError(f"durable {durable.stream}/{durable.name}: {error!r}") from error
+
+
+async def ensure_durables(js: JetStreamContext, stream: str, wanted: list[Durable]) -> list[TopologyError]:
+    """Make or correct those of ``wanted``, durables of ``stream``, that are not as they should be, some at a time; what
+    the server refused. It is asked what it has page by page, however many are right.
+
+    Raises:
+        TopologyError: the server does not say what it has.
+    """
+    wrong = await _wrong(js, stream, wanted) if wanted else []
+    refused: list[TopologyError] = []
+
+    async def ensure(durable: Durable) -> None:
+        try:
+            await ensure_durable(js, durable)
+        except TopologyError as error:
+            refused.append(error)
+
+    for some in (wrong[at : at + AT_ONCE] for at in range(0, len(wrong), AT_ONCE)):
+        await asyncio.gather(*map(ensure, some))
+    return refused
+
+
+async def _wrong(js: JetStreamContext, stream: str, wanted: list[Durable]) -> list[Durable]:
+    actual: dict[str, ConsumerConfig] = {}
+    offset = 0
+    while True:
+        try:
+            page = await js.consumers_info(stream, offset=offset)
+        except (NatsError, TimeoutError) as error:
+            raise TopologyError(f"durables of {stream}: {error!r}") from error
+        actual.update({info.name: info.config for info in page})
+        offset += len(page)
+        if len(page) < LISTED:
+            break
+    return [one for one in wanted if one.name not in actual or _durable_differences(one, actual[one.name])]
 
 
 async def check(client: Client) -> None:

@@ -92,6 +92,7 @@ class Batch:
     """The documents of a batch of messages and everything that its handlers decided so far."""
 
     new_id: Callable[[], str]
+    floor: int = 0
     documents: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Loaded state by kind and id; None for a document that does not exist."""
     whole: set[str] = field(default_factory=set)
@@ -100,6 +101,17 @@ class Batch:
     emitted: list[Emitted] = field(default_factory=list)
     reminders: dict[str, Reminder] = field(default_factory=dict)
     writes: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    sums: dict[tuple[str, Any], float] = field(default_factory=dict)
+    """Amounts to add, by statement and key."""
+
+    @property
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The rows of every statement for read-side tables, amounts summed up."""
+        found = {statement: list(rows) for statement, rows in self.writes.items()}
+        for (statement, key), amount in self.sums.items():
+            if amount:
+                found.setdefault(statement, []).append((key, amount))
+        return found
 
     def holds(self, ref: Ref) -> bool:
         """Whether ``ref`` is loaded."""
@@ -123,12 +135,14 @@ class Batch:
         if work.writes:
             for statement, rows in work.writes.items():
                 self.writes.setdefault(statement, []).extend(rows)
+        for what, amount in work.sums.items():
+            self.sums[what] = self.sums.get(what, 0) + amount
 
 
 class Work:
     """What one handler reads and decides; it joins the batch only if the handler returns."""
 
-    __slots__ = ("_batch", "changed", "emitted", "message", "reminders", "saga", "writes")
+    __slots__ = ("_batch", "changed", "emitted", "message", "reminders", "saga", "sums", "writes")
 
     def __init__(self, batch: Batch, message: Message[Any]) -> None:
         self._batch = batch
@@ -137,6 +151,7 @@ class Work:
         self.emitted: list[Emitted] = []
         self.reminders: dict[str, Reminder] = {}
         self.writes: dict[str, list[tuple[Any, ...]]] = {}
+        self.sums: dict[tuple[str, Any], float] = {}
         self.saga = message.saga
 
     def get(self, kind: Kind[T], id: str) -> T | None:
@@ -184,6 +199,20 @@ class Work:
     def write(self, statement: str, *row: Any) -> None:
         """Run one statement for a read-side table of the service in the same transaction (no reads)."""
         self.writes.setdefault(statement, []).append(row)
+
+    def add(self, statement: str, key: Any, amount: float) -> None:
+        """Add ``amount`` to the row ``key`` by a statement that takes the two. The messages of a batch that add to the
+        same row cost one statement."""
+        self.sums[statement, key] = self.sums.get((statement, key), 0) + amount
+
+    @property
+    def floor(self) -> int:
+        """Above it an aggregate's next revision must be, besides being above its last one.
+
+        0, until the service's database is found to be an older copy; then milliseconds since 1970 at that moment, more
+        than any revision that was said from the newer one: listeners ignore a revision that they have heard.
+        """
+        return self._batch.floor
 
     def new_id(self) -> str:
         """A fresh id: UUIDv7 without dashes."""

@@ -24,7 +24,7 @@ from runtime.consumer import Consumer
 from runtime.ids import new_id
 from runtime.processor import Processor
 from runtime.service import service, task
-from runtime.store import Outcome, Store
+from runtime.store import Outcome, Sent, Store
 from runtime.topology import apply, differences, hub_durables
 from runtime.work import Batch, Message, Reaction
 
@@ -139,6 +139,30 @@ async def test_p6_a_locked_database_loses_no_event(nats_url: str, tmp_path: Path
     assert noted.times == 1
 
 
+async def test_what_the_relay_knows_is_kept_by_the_next_commit_when_one_fails(nats_url: str, tmp_path: Path) -> None:
+    toy = Toy()
+    async with (
+        outsider(nats_url) as client,
+        service(toy.definition(), settings(nats_url, tmp_path / "s")) as running,
+    ):
+        commits, carried = running.store.commit, list[Sent | None]()
+        await say(client, registered("first"))
+        await heard(client, "event.share.offered.*", 1)
+
+        async def failing(batch: Batch, outcome: Outcome) -> Any:
+            carried.append(outcome.sent)
+            if len(carried) == 1:
+                raise OSError("database is locked")
+            return await commits(batch, outcome)
+
+        await until(lambda: running.processor.sent() is not None)
+        running.store.commit = failing  # type: ignore[method-assign]
+        await say(client, registered("second"))
+        await heard(client, "event.share.offered.*", 2)
+    assert carried[0] is not None
+    assert carried[1] == carried[0]
+
+
 async def test_p7_a_failing_message_waits_longer_each_time_and_ends_as_a_dead_letter(
     nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +261,7 @@ async def test_p14_a_reader_never_sees_what_is_not_committed_and_writers_take_tu
         await asyncio.gather(writing, noting)
         assert await store.reader.rows("SELECT id FROM documents") == [("x",), ("y",)]
         await asyncio.gather(
-            store.commit(Batch(new_id), Outcome(sent_through=1)), store.note_sent(2), store.purge(0.0, 0.0)
+            store.commit(Batch(new_id), Outcome(sent=Sent(1))), store.note_sent(2), store.purge(0.0, 0.0)
         )
         with pytest.raises(Exception, match="readonly"):
             await store.reader.rows("DELETE FROM documents RETURNING id")
@@ -263,8 +287,8 @@ def test_the_stream_configuration_takes_nothing_by_default_that_would_let_a_pod_
         "$JS.ACK.hub.ACCOUNT.EVENTS.sharing.3.10.11.1700000000500000000.5",
     ],
 )
-def test_deliveries_and_time_are_read_from_both_forms_of_the_acknowledgement_subject(reply: str) -> None:
-    assert consuming._metadata(reply) == (3, datetime.fromtimestamp(1_700_000_000.5, UTC))
+def test_deliveries_sequences_and_time_are_read_from_both_forms_of_the_acknowledgement_subject(reply: str) -> None:
+    assert consuming._metadata(reply) == (3, 10, 11, datetime.fromtimestamp(1_700_000_000.5, UTC))
 
 
 async def test_a_consumer_that_was_silent_once_comes_back_and_does_not_pull_over_and_over(
@@ -381,12 +405,12 @@ async def test_a_part_of_a_service_that_fails_starts_again_and_is_said_meanwhile
         note_sent = running.store.note_sent
         failures = 2
 
-        async def failing(*given: Any) -> None:
+        async def failing(*given: Any, **more: Any) -> None:
             nonlocal failures
             if failures:
                 failures -= 1
                 raise OSError("disk I/O error")
-            await note_sent(*given)
+            await note_sent(*given, **more)
 
         running.store.note_sent = failing  # type: ignore[method-assign]
         await say(client, registered())

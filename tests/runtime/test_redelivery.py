@@ -22,9 +22,9 @@ async def test_what_a_process_had_taken_when_it_was_killed_comes_to_the_next_one
         for event in events:
             await say(client, event)
         taken = await dead.fetch(5, timeout=5)
-        await taken[0].ack_sync()
+        await taken[1].ack_sync()  # not the first ones: then the database would have to know of them
         await taken[3].ack_sync()
-        lost = [events[n].image for n in (1, 2, 4)]
+        lost = [events[n].image for n in (0, 2, 4)]
         last = registered("last")
         await say(client, last)
         async with service(toy.definition(), settings(nats_url, tmp_path / "s")):

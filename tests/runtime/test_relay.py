@@ -1,12 +1,14 @@
 """The relay: many rows go as one atomic batch, and singly where the server refuses the batch."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contracts import topology
-from harness.toy import Toy, heard, outsider, registered, say, settings
+from contracts import codec, topology
+from harness.toy import NOTED, Toy, heard, outsider, registered, say, settings
 from harness.wait import until
 from runtime import relay as relaying
+from runtime.ids import new_id
 from runtime.service import service
 from runtime.store import Store
 
@@ -68,3 +70,20 @@ async def test_a_row_that_no_stream_will_take_becomes_a_dead_letter_and_holds_up
             (offer,) = await heard(client, "event.share.offered.*", 1)
             await until(lambda: _sent(running.store))
     assert offer.subject.rpartition(".")[2] == toy.seen[1]
+
+
+async def test_an_event_that_the_server_would_refuse_is_not_kept_and_holds_up_nothing(
+    nats_url: str, tmp_path: Path
+) -> None:
+    toy, bad = Toy(), registered(image="two.tokens or three")
+    headers = codec.headers(type(bad), id=new_id(), at=datetime.now(UTC), speaker="test", saga="0" * 32, cause="test")
+    async with outsider(nats_url) as client:
+        await client.jetstream().publish("event.image.registered.bad", codec.encode(bad), headers=headers)
+        last = registered("last")
+        await say(client, last)
+        async with service(toy.definition(), settings(nats_url, tmp_path / "s")) as running:
+            (offer,) = await heard(client, "event.share.offered.*", 1)
+            assert await running.reader.get(NOTED, bad.image) is None
+            assert running.health.reasons() == ()
+    assert offer.subject.rpartition(".")[2] == last.image
+    assert bad.image in toy.seen
