@@ -2,10 +2,12 @@
 
 import msgspec
 
+from catalog.domain.asked import Asked
 from catalog.domain.copies import Copy
 from catalog.domain.image import Image
 from catalog.domain.job import Job
 from catalog.domain.pod import Fleet, Pod
+from catalog.domain.rules import Rules
 from catalog.domain.version import Version
 from runtime.work import Kind
 
@@ -24,6 +26,10 @@ COPY: Kind[Copy] = Kind("copy", Copy)
 JOB: Kind[Job] = Kind("job", Job)
 POD: Kind[Pod] = Kind("pod", Pod)
 FLEET: Kind[Fleet] = Kind("fleet", Fleet)
+ASKED: Kind[Asked] = Kind("asked", Asked)
+"""By version."""
+RULES: Kind[Rules] = Kind("rules", Rules)
+"""By tenant."""
 
 ALL_PODS = "all"
 """The id of the one `FLEET` document."""

@@ -6,11 +6,18 @@ from catalog.documents import IMAGE, JOB, NUMBER, VERSION, number_key
 from catalog.domain import image as images
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
+from catalog.domain.revision import above
 from catalog.domain.version import Version
 from catalog.views import counts_of
 from contracts.events import Event
 from contracts.events.hub import VersionFailed
 from runtime.work import Work
+
+
+def version_of(work: Work, id: str) -> Version | None:
+    """Version ``id`` as it is to be decided about: its next revision is newer than all that were said of it."""
+    version = work.get(VERSION, id)
+    return None if version is None else above(version, work.floor)
 
 
 def follow(work: Work, id: str, version: Version, events: Iterable[Event]) -> Version:
@@ -35,6 +42,7 @@ def follow_import(work: Work, id: str, version: Version, events: Iterable[Event]
     events = tuple(events)
     version = follow(work, id, version, events)
     image = work.get(IMAGE, version.image)
+    image = None if image is None else above(image, work.floor)
     for event in events:
         if isinstance(event, VersionFailed):
             work.put(NUMBER, number_key(version.image, version.number), None)

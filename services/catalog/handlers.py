@@ -1,9 +1,9 @@
 """Everything the catalog reacts to, as one table."""
 
-from catalog import images, imports, pods, publishes
+from catalog import counting, images, imports, pods, policies, publishes, seeking, withdrawals
 from catalog.config import Config
+from catalog.counting import PublishOverdue
 from catalog.imports import ImportOverdue
-from catalog.publishes import PublishOverdue
 from catalog.timeline import recorded
 from runtime.work import Reaction
 
@@ -14,5 +14,14 @@ LOCAL = ImportOverdue | PublishOverdue
 def reactions(config: Config) -> dict[type, Reaction]:
     """Type of message -> reaction, each recorded in the timeline of its job."""
     return recorded(
-        {**images.reactions(), **imports.reactions(config), **publishes.reactions(config), **pods.reactions()}
+        {
+            **images.reactions(),
+            **imports.reactions(config),
+            **publishes.reactions(config),
+            **counting.reactions(),
+            **withdrawals.reactions(config),
+            **seeking.reactions(config),
+            **pods.reactions(),
+            **policies.reactions(),
+        }
     )

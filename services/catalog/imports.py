@@ -16,7 +16,8 @@ from catalog.domain import job as jobs
 from catalog.domain import version as versions
 from catalog.domain.image import Image
 from catalog.domain.number import normalise
-from catalog.follow import follow, follow_import
+from catalog.domain.pod import enrolled
+from catalog.follow import follow, follow_import, version_of
 from catalog.references import ByName
 from catalog.settings import CatalogSettings
 from contracts.errors import Failure, Problem
@@ -35,6 +36,11 @@ class ImportOverdue(Local, frozen=True, kw_only=True, tag="import.overdue"):
     """The deadline of an import passed."""
 
     version: str
+
+
+def overdue_name(version: str) -> str:
+    """The name of the reminder of an import."""
+    return f"import/{version}"
 
 
 def reactions(config: Config) -> dict[type, Reaction]:
@@ -83,7 +89,7 @@ def _number(command: ImportVersion, image: Image) -> str | None:
 
 def _accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
     """Start an import, or refuse it and change nothing."""
-    pod_known = work.get(POD, command.source.pod) is not None
+    pod_known = enrolled(work.get(POD, command.source.pod))
     problem = importing.objection_to(command, pod_known=pod_known)
     if problem is not None:
         return problem
@@ -151,7 +157,7 @@ def _start(
         ),
     )
     follow(work, version_id, versions.requested(requested, at, job), others)
-    work.remind(f"import/{version_id}", deadline, ImportOverdue(version=version_id))
+    work.remind(overdue_name(version_id), deadline, ImportOverdue(version=version_id))
     return Accepted(job=job, image=id, version=version_id, number=requested.number)
 
 
@@ -225,19 +231,17 @@ def _on_report(
     work.saga = ""  # what a pod says belongs to a job only once it is believed
     if _id.fullmatch(id) is None:
         return
-    version = work.get(VERSION, id)
+    version = version_of(work, id)
+    if version is None or version.source.pod != message.pod:
+        # No version is ever forgotten: one that is not known was accepted by a newer database than this one, and what
+        # the pod holds may be all that there is of it. So it stays.
+        return
     events = importing.decide(version, id, message.pod, said)
-    if version is None:
-        for event in events:
-            work.emit(event)
-        return
-    if version.source.pod != message.pod:
-        return
     work.saga = version.import_job
     if events:
         after = follow_import(work, id, version, [_vouched(event, vouch) for event in events])
         if isinstance(version, versions.Pending | versions.DeployingVm) and not isinstance(after, versions.DeployingVm):
-            work.forget(f"import/{id}")
+            work.forget(overdue_name(id))
 
 
 def _vouched(event: Event, vouch: Vouch) -> Event:
@@ -248,7 +252,7 @@ def _vouched(event: Event, vouch: Vouch) -> Event:
 
 
 def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
-    version = work.get(VERSION, message.body.version)
+    version = version_of(work, message.body.version)
     work.saga = ""
     if version is None or version.source.pod != message.pod:
         return
@@ -260,7 +264,7 @@ def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
 
 def _on_overdue(message: Message[ImportOverdue], work: Work) -> None:
     id = message.body.version
-    version = work.get(VERSION, id)
+    version = version_of(work, id)
     work.saga = ""
     events = importing.decide_overdue(version, id)
     if version is not None and events:

@@ -1,20 +1,27 @@
-"""Reactions to what the replicator says about pods: which are enrolled, and which are heard of."""
+"""Reactions to what the replicator says about pods: which are enrolled, which are heard of, what they are."""
 
 from collections.abc import Iterator
 
 from catalog.documents import ALL_PODS, FLEET, POD
 from catalog.domain import pod as pods
-from catalog.domain.pod import Fleet
-from contracts.events.hub import PodConnected, PodDisconnected, PodEnrolled
+from catalog.domain.pod import Fleet, PodEvent
+from contracts.events.hub import (
+    PodConnected,
+    PodDisconnected,
+    PodDrained,
+    PodEnrolled,
+    PodReadmitted,
+    PodRelabelled,
+    PodRemoved,
+)
 from runtime.work import Get, Message, Reaction, Ref, Work
-
-PodEvent = PodEnrolled | PodConnected | PodDisconnected
 
 
 def reactions() -> dict[type, Reaction]:
     """The reactions about pods."""
     reaction = Reaction(_keys, _on_pod)
-    return {PodEnrolled: reaction, PodConnected: reaction, PodDisconnected: reaction}
+    kinds = (PodEnrolled, PodConnected, PodDisconnected, PodDrained, PodReadmitted, PodRelabelled, PodRemoved)
+    return dict.fromkeys(kinds, reaction)
 
 
 def _keys(message: Message[PodEvent], _: Get) -> Iterator[Ref]:
@@ -30,6 +37,7 @@ def _on_pod(message: Message[PodEvent], work: Work) -> None:
     if after is before:
         return
     work.put(POD, event.pod, after)
-    if before is None:
+    more = pods.enrolled(after) - pods.enrolled(before)
+    if more:
         fleet = work.get(FLEET, ALL_PODS) or Fleet()
-        work.put(FLEET, ALL_PODS, Fleet(pods=fleet.pods + 1))
+        work.put(FLEET, ALL_PODS, Fleet(pods=fleet.pods + more))

@@ -12,8 +12,8 @@ from catalog import pages
 from catalog.documents import IMAGE, IMAGE_NAME, JOB, NUMBER, POD, VERSION, name_key, number_key
 from catalog.domain.image import Image
 from catalog.domain.number import normalise, rank
-from catalog.publishes import version_not_found
-from catalog.references import ById, ByName, image_not_found, parse
+from catalog.domain.pod import enrolled
+from catalog.references import ById, ByName, image_not_found, job_not_found, parse, version_not_found
 from catalog.views import image_view, job_view, version_view
 from contracts.errors import Problem
 from contracts.requests import (
@@ -34,17 +34,22 @@ from contracts.views import ImageView, JobView, TimelineView, VersionView
 from runtime.requests import Query
 from runtime.store import Reader, from_epoch
 
-LATEST_NUMBER = "SELECT number FROM versions WHERE image = ? AND usable = 1 ORDER BY rank DESC LIMIT 1"
-LATEST = "SELECT id, body FROM versions WHERE image = ? AND usable = 1 ORDER BY rank DESC LIMIT 1"
+LATEST_NUMBER = "SELECT number FROM versions WHERE image = ? AND latest = 1 ORDER BY rank DESC LIMIT 1"
+LATEST = "SELECT id, body FROM versions WHERE image = ? AND latest = 1 ORDER BY rank DESC LIMIT 1"
 LATEST_ON_POD = """
-    SELECT id, body FROM versions WHERE image = ? AND usable = 1 AND EXISTS (
-        SELECT 1 FROM copies AS c WHERE c.id > versions.id || ? AND c.id < versions.id || ? AND c.state = 'AVAILABLE'
+    SELECT id, body FROM versions AS v WHERE image = ? AND usable = 1 AND EXISTS (
+        SELECT 1 FROM copies AS c
+        WHERE c.id > v.id || ? AND c.id < v.id || ? AND c.state = 'AVAILABLE' AND NOT CASE
+            WHEN c.publication = v.publication THEN c.excluded
+            ELSE coalesce(json_extract(v.exceptions, ?), v.excluded)
+        END
     ) ORDER BY rank DESC LIMIT 1"""
+USABLE = "SELECT 1 FROM versions WHERE image = ? AND usable = 1 LIMIT 1"
 NEWEST_OF_NUMBER = """
     SELECT id, body FROM versions WHERE image = ? AND place > ? AND place < ? ORDER BY place DESC LIMIT 1"""
 IMAGES = """
     SELECT path, id, body, (
-        SELECT number FROM versions AS v WHERE v.image = +images.id AND v.usable = 1 ORDER BY v.rank DESC LIMIT 1
+        SELECT number FROM versions AS v WHERE v.image = +images.id AND v.latest = 1 ORDER BY v.rank DESC LIMIT 1
     ) FROM images WHERE {where} ORDER BY path LIMIT ?"""
 VERSIONS = "SELECT place, id, body FROM versions WHERE {where} ORDER BY place DESC LIMIT ?"
 JOBS = """
@@ -153,7 +158,7 @@ async def get_job(query: GetJob, reader: Reader) -> JobView | Problem:
     """One job of the tenant."""
     job = await reader.get(JOB, query.job)
     if job is None or job.tenant != query.actor.tenant:
-        return _job_not_found(query.job)
+        return job_not_found(query.job)
     version = await reader.get(VERSION, job.version)
     return job_view(query.job, job, version)
 
@@ -167,7 +172,7 @@ async def get_timeline(query: GetTimeline, reader: Reader) -> TimelinePage | Pro
         return cursor
     job = await reader.get(JOB, query.job)
     if job is None or job.tenant != query.actor.tenant:
-        return _job_not_found(query.job)
+        return job_not_found(query.job)
     rows = await reader.rows(TIMELINE, (query.job, cursor or 0, limit + 1))
     page = pages.cut(rows, limit, body=5)
     items = tuple(
@@ -218,27 +223,26 @@ async def _find(query: Request, text: str, reader: Reader) -> tuple[str, Image] 
 
 
 async def _latest(image: str, pod: str | None, reader: Reader) -> tuple[Any, ...] | Problem:
-    rows = await reader.rows(LATEST, (image,))
+    rows = await reader.rows(LATEST if pod is None else USABLE, (image,))
     if not rows:
         return Problem(
             code="no_latest",
-            detail="no version of the image is available",
-            hint="Publish a version first; only AVAILABLE and PARTIALLY_AVAILABLE versions count.",
+            detail="no version of the image is available as latest",
+            hint="Publish a version first; only AVAILABLE and PARTIALLY_AVAILABLE versions count, and none that is "
+            "excluded from latest.",
         )
-    if pod is not None:
-        if await reader.get(POD, pod) is None:
-            return Problem(code="pod_not_found", detail=f"no pod named {pod[:40]!r} is enrolled", hint="List the pods.")
-        # The id of a copy begins with version and pod (contracts.names.copy_id); "`" is what follows "_".
-        rows = await reader.rows(LATEST_ON_POD, (image, f"_{pod}_", f"_{pod}`"))
-        if not rows:
-            return Problem(
-                code="no_latest_on_pod",
-                detail=f"no version of the image is available on {pod}",
-                hint="Republish the version to this pod, or leave the pod out.",
-                data={"pod": pod},
-            )
+    if pod is None:
+        return rows[0]
+    known = await reader.get(POD, pod)
+    if not enrolled(known):
+        return Problem(code="pod_not_found", detail=f"no pod named {pod[:40]!r} is enrolled", hint="List the pods.")
+    # The id of a copy begins with version and pod (contracts.names.copy_id); "`" is what follows "_".
+    rows = await reader.rows(LATEST_ON_POD, (image, f"_{pod}_", f"_{pod}`", f'$."{pod}"'))
+    if not rows:
+        return Problem(
+            code="no_latest_on_pod",
+            detail=f"no version of the image is available as latest on {pod}",
+            hint="Republish a version to this pod, or leave the pod out.",
+            data={"pod": pod},
+        )
     return rows[0]
-
-
-def _job_not_found(job: str) -> Problem:
-    return Problem(code="job_not_found", detail=f"there is no job {job[:40]!r}", hint="List the jobs.")

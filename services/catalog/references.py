@@ -1,11 +1,18 @@
-"""How a client names an image: by id, as ``gallery/name``, or by name alone in the gallery ``default``."""
+"""How a client names an image: by id, as ``gallery/name``, or by name alone in the gallery ``default``.
+
+A version of it is named by its number.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from catalog.documents import IMAGE, IMAGE_NAME, name_key
+from catalog.documents import IMAGE, IMAGE_NAME, NUMBER, VERSION, name_key, number_key
 from catalog.domain.image import Image
+from catalog.domain.number import normalise
+from catalog.domain.version import Version
+from catalog.follow import version_of
 from contracts.errors import Problem
 from contracts.names import ID, NAME
 from runtime.work import Get, Ref, Work
@@ -76,6 +83,63 @@ def find(work: Work, tenant: str, text: str) -> tuple[str, Image] | None:
     return None if id is None or image is None or image.tenant != tenant else (id, image)
 
 
+class Found(NamedTuple):
+    """A version that a client named, and its image."""
+
+    image_id: str
+    image: Image
+    id: str
+    version: Version
+
+
+def version_refs(tenant: str, text: str, number: str, get: Get) -> Iterator[Ref]:
+    """The documents that `find_version` reads."""
+    yield from refs(tenant, text, get)
+    image, normal = image_id(tenant, text, get), normalise(number)
+    if image is not None and normal is not None:
+        key = number_key(image, normal)
+        yield NUMBER(key)
+        if claim := get(NUMBER, key):
+            yield VERSION(claim.id)
+
+
+def named_version(tenant: str, text: str, number: str, get: Get) -> tuple[str, Version] | None:
+    """The version and its id, as far as documents are loaded."""
+    image, normal = image_id(tenant, text, get), normalise(number)
+    if image is None or normal is None or (claim := get(NUMBER, number_key(image, normal))) is None:
+        return None
+    version = get(VERSION, claim.id)
+    return None if version is None else (claim.id, version)
+
+
+def find_version(work: Work, tenant: str, text: str, number: str) -> Found | Problem:
+    """The version of this number, or why there is none that the tenant can see."""
+    found = find(work, tenant, text)
+    if found is None:
+        return image_not_found(text)
+    normal = normalise(number)
+    if normal is None:
+        return Problem(
+            code="version_number_invalid",
+            detail=f"{number[:40]!r} is not a version number",
+            hint="Give three integers as in 1.2.0.",
+        )
+    claim = work.get(NUMBER, number_key(found[0], normal))
+    version = None if claim is None else version_of(work, claim.id)
+    if claim is None or version is None:
+        return version_not_found(normal)
+    return Found(*found, claim.id, version)
+
+
+def version_not_found(number: str) -> Problem:
+    """The refusal when an image has no version of this number."""
+    return Problem(
+        code="version_not_found",
+        detail=f"there is no version {number[:40]!r}",
+        hint="List the versions of the image to see what there is.",
+    )
+
+
 def image_not_found(text: str) -> Problem:
     """The refusal when `find` found nothing."""
     return Problem(
@@ -83,3 +147,8 @@ def image_not_found(text: str) -> Problem:
         detail=f"there is no image {text[:80]!r}",
         hint="Name an image by its id or as gallery/name; list the images to see what there is.",
     )
+
+
+def job_not_found(job: str) -> Problem:
+    """The refusal when the tenant has no such job."""
+    return Problem(code="job_not_found", detail=f"there is no job {job[:40]!r}", hint="List the jobs.")

@@ -19,6 +19,13 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     publish_margin: float = 120.0
     """How much longer the catalog itself waits: the replicator enforces the deadline of each copy and says so."""
 
+    cancel_deadline: float = 120.0
+    """For the replicator to give up the copies of a cancelled publish; then the cancel is over without its word."""
+    unpublish_deadline: float = 300.0
+    """For pods in touch to delete the copies of an unpublished version; then it is over, and they delete them later."""
+    sought_interval: float = 30.0
+    """How often at most the replicator is told again what is wanted of a version that it does not know."""
+
     @property
     def key_path(self) -> Path:
         return Path(self.manifest_key) if self.manifest_key else self.folder / "manifest.key"

@@ -1,9 +1,21 @@
 """What people see of the catalog's documents."""
 
+from catalog.domain import job as jobs
 from catalog.domain.image import Image
 from catalog.domain.job import Job
-from catalog.domain.version import Failed, Publishing, Replicating, Version, manifest_of, publication_of
+from catalog.domain.version import (
+    Available,
+    Failed,
+    PartiallyAvailable,
+    Version,
+    failure_of,
+    manifest_of,
+    publication_of,
+)
 from contracts.views import CopyCounts, ImageView, JobView, VersionView
+
+SETTLED = (Available, PartiallyAvailable, Failed)
+"""The states of a version of which no publish is under way; copies may be all the same."""
 
 
 def image_view(id: str, image: Image, latest: str | None) -> ImageView:
@@ -28,13 +40,12 @@ def image_view(id: str, image: Image, latest: str | None) -> ImageView:
 def counts_of(version: Version) -> CopyCounts:
     """How the copies of a version stand."""
     publication = publication_of(version)
-    if publication is None:
-        return CopyCounts()
-    return publication.counts(over=not isinstance(version, Publishing | Replicating))
+    return CopyCounts() if publication is None else publication.counts
 
 
 def version_view(id: str, version: Version, image: Image) -> VersionView:
     """A version of ``image``."""
+    publication = publication_of(version)
     return VersionView(
         id=id,
         image=version.image,
@@ -46,17 +57,20 @@ def version_view(id: str, version: Version, image: Image) -> VersionView:
         source=version.source,
         manifest=manifest_of(version),
         copies=counts_of(version),
-        failure=version.failure if isinstance(version, Failed) else None,
+        failure=failure_of(version),
         job=version.job,
         created=version.created,
         updated=version.updated,
         revision=version.revision,
+        exclude_from_latest=publication is not None and publication.excluded,
+        mode="full" if publication is None else publication.mode,
+        converging=isinstance(version, SETTLED) and publication is not None and publication.converging,
     )
 
 
 def job_view(id: str, job: Job, version: Version | None) -> JobView:
     """A job; while ``version`` is still about this job's publish, its counts are those of the version right now."""
-    live = version is not None and version.job == id and job.kind == "publish"
+    live = version is not None and version.job == id and job.kind == "publish" and not jobs.final(job)
     return JobView(
         id=id,
         kind=job.kind,
@@ -71,4 +85,6 @@ def job_view(id: str, job: Job, version: Version | None) -> JobView:
         failure=job.failure,
         created=job.created,
         updated=job.updated,
+        estimate=job.estimate,
+        warning=job.warning,
     )

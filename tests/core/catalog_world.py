@@ -14,17 +14,30 @@ from contracts.errors import Failure, Problem
 from contracts.events.from_pods import SourcePrepared, SourceRejected, SourceStarted
 from contracts.events.hub import (
     CopyAvailable,
+    CopyCancelled,
     CopyDelayed,
     CopyFailed,
     CopyLost,
     CopyPlanned,
+    CopyRemoved,
+    CopyRetired,
     CopyStarted,
+    PlacementPlanned,
     PodEnrolled,
     Targets,
 )
 from contracts.manifest import Disk, Manifest, Source
 from contracts.names import copy_id
-from contracts.requests import Accepted, Actor, ImportVersion, PublishVersion, RegisterImage
+from contracts.requests import (
+    Accepted,
+    Actor,
+    CancelJob,
+    CancelPublish,
+    ImportVersion,
+    PublishVersion,
+    RegisterImage,
+    UnpublishVersion,
+)
 from core.driver import START, Driver
 from runtime.work import Emitted
 
@@ -70,6 +83,15 @@ class World(Driver):
 
     def publish(self, image: str = "base", number: str = "1.0.0", actor: Actor = ADA, **given: Any) -> Any:
         return self.ask(PublishVersion(id=self.command_id(), actor=actor, image=image, number=number, **given))
+
+    def unpublish(self, image: str = "base", number: str = "1.0.0", actor: Actor = ADA) -> Any:
+        return self.ask(UnpublishVersion(id=self.command_id(), actor=actor, image=image, number=number))
+
+    def cancel(self, image: str = "base", number: str = "1.0.0", actor: Actor = ADA) -> Any:
+        return self.ask(CancelPublish(id=self.command_id(), actor=actor, image=image, number=number))
+
+    def cancel_job(self, job: str, actor: Actor = ADA) -> Any:
+        return self.ask(CancelJob(id=self.command_id(), actor=actor, job=job))
 
     def started(self, version: str, *, pod: str = "pod-1", attempt: int = 1) -> list[Emitted]:
         return self.say(SourceStarted(version=version, attempt=attempt), f"pod:{pod}", saga="chosen by the pod")
@@ -136,7 +158,14 @@ def refused(reply: Any, code: str) -> Problem:
 
 
 def planned(
-    version: str, pod: str, *, wanted: int = 1, state: Any = "PENDING", publication: int = 1, revision: int = 1
+    version: str,
+    pod: str,
+    *,
+    wanted: int = 1,
+    state: Any = "PENDING",
+    publication: int = 1,
+    revision: int = 1,
+    excluded: bool = False,
 ) -> CopyPlanned:
     return CopyPlanned(
         copy=copy_id(version, pod, 0),
@@ -148,6 +177,7 @@ def planned(
         wanted=wanted,
         state=state,
         reason="draining" if state == "SKIPPED" else "",
+        excluded=excluded,
         revision=revision,
     )
 
@@ -200,4 +230,31 @@ def lost(version: str, pod: str, *, revision: int = 4) -> CopyLost:
         state="CORRUPT",
         failure=BROKEN,
         revision=revision,
+    )
+
+
+def cancelled(version: str, pod: str, *, revision: int = 4, wanted: bool = True) -> CopyCancelled:
+    return CopyCancelled(
+        copy=copy_id(version, pod, 0), version=version, image="i", pod=pod, wanted=wanted, revision=revision
+    )
+
+
+def retired(version: str, pod: str, *, revision: int = 4) -> CopyRetired:
+    return CopyRetired(copy=copy_id(version, pod, 0), version=version, image="i", pod=pod, revision=revision)
+
+
+def removed(version: str, pod: str, *, revision: int = 5) -> CopyRemoved:
+    return CopyRemoved(copy=copy_id(version, pod, 0), version=version, image="i", pod=pod, revision=revision)
+
+
+def announced(version: str, wanted: int, *, publication: int = 1, revision: int = 1, **given: Any) -> PlacementPlanned:
+    return PlacementPlanned(
+        version=version,
+        image="i",
+        tenant="acme",
+        publication=publication,
+        wanted=wanted,
+        skipped=0,
+        revision=revision,
+        **given,
     )

@@ -5,15 +5,15 @@ import itertools
 import pytest
 
 from catalog.domain import copies
-from catalog.domain.copies import Publication
+from catalog.domain.publication import Publication, recount
 from contracts.events.hub import Targets
-from core.catalog_world import World, available, copying, delayed, failed, lost, planned
+from core.catalog_world import World, available, copying, delayed, failed, lost, planned, removed
 
 
 def shown(world: World, version: str) -> tuple[str, int, int]:
     """State, wanted and available copies of a version."""
     found = world.version(version)
-    counts = found.publication.counts(over=True)
+    counts = found.publication.counts
     assert counts.wanted == counts.available + counts.failed + counts.skipped
     return world.state(version), counts.wanted, counts.available
 
@@ -115,7 +115,9 @@ def test_a_lost_copy_that_the_next_publish_wants_counts_there_alone() -> None:
     assert world.job_state(job) == "PARTIAL"
     world.publish(number=accepted.number, again=True, targets=Targets(kind="list", pods=("pod-2",)))
     world.copy(planned(accepted.version, "pod-2", publication=3, state="AVAILABLE", revision=5))
-    assert shown(world, accepted.version) == ("AVAILABLE", 1, 1), "a copy that failed is no loss"
+    assert shown(world, accepted.version) == ("PARTIALLY_AVAILABLE", 2, 1), "it is still wanted"
+    world.copy(removed(accepted.version, "pod-1", revision=7))
+    assert shown(world, accepted.version) == ("AVAILABLE", 1, 1), "until its target is removed"
 
 
 HISTORIES = {
@@ -143,7 +145,7 @@ def test_the_sums_are_the_same_in_whatever_order_the_words_come(
         publication, copy = Publication(number=number), None
         for event in events:
             after = copies.evolve(copy, event)
-            publication = copies.recount(publication, copy, after, 0)
+            publication = recount(publication, copy, after, 0)
             copy = after
         return publication
 

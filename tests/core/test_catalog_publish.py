@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from catalog.documents import VERSION
+from catalog.documents import COPY, VERSION
 from catalog.domain import importing, publishing
+from catalog.domain.asked import asked
 from catalog.domain.states import TransitionError
 from catalog.domain.version import Version, evolve
 from contracts.errors import Failure
 from contracts.events.from_pods import SourcePrepared, SourceRejected, SourceStarted
 from contracts.events.hub import PlacementRefused, PodConnected, PodDisconnected, PodEnrolled, Targets, VersionStarted
+from contracts.names import copy_id
 from contracts.requests import PublishVersion
+from contracts.terms import MOST_PODS, Terms
 from core.catalog_world import (
     ADA,
     BROKEN,
@@ -77,11 +80,9 @@ def test_a_version_that_was_imported_before_there_were_signatures_is_signed_when
         ({"targets": pods("pod-1", "pod-9")}, "pod_unknown"),
         ({"targets": pods("../pod")}, "pod_unknown"),
         ({"targets": pods()}, "no_target"),
-        ({"targets": Targets(kind="all", pods=("pod-1",))}, "validation_failed"),
+        ({"targets": Targets(kind="all", pods=("pod-1",))}, "targets_invalid"),
         ({"targets": pods("pod-1", "pod-1")}, "validation_failed"),
-        ({"targets": pods(*(f"pod-{n}" for n in range(publishing.MOST_PODS + 1)))}, "validation_failed"),
-        ({"replicas": 2}, "replicas_unsupported"),
-        ({"replicas": 0}, "replicas_unsupported"),
+        ({"targets": pods(*(f"pod-{n}" for n in range(MOST_PODS + 1)))}, "validation_failed"),
         ({"deadline": 0}, "validation_failed"),
         ({"deadline": -1}, "validation_failed"),
         ({"deadline": math.nan}, "validation_failed"),
@@ -176,7 +177,8 @@ def test_a_publish_is_for_deployed_versions_and_a_republish_for_published_ones(s
     world, id = STATES[state]
     version: Version = world.version(id)
     command = PublishVersion(id="c", actor=ADA, image="base", number="1.0.0", again=again)
-    decided = publishing.decide_request(version, id, command, START)
+    wanted = asked(command, None, START, 60.0)
+    decided = publishing.decide_request(version, id, command, wanted)
     if state in (AGAIN if again else FIRST):
         assert isinstance(decided, list)
         assert decided[0].revision == version.revision + 1
@@ -222,7 +224,7 @@ def test_only_a_publish_under_way_can_be_overdue_or_refused(state: str) -> None:
     running = state in ("PUBLISHING", "REPLICATING")
     assert (publishing.decide_overdue(world.version(id), 1) is not None) == running
     assert publishing.decide_overdue(world.version(id), 2) is None
-    assert (publishing.decide_refused(world.version(id), REFUSED) is not None) == (state == "PUBLISHING")
+    assert (publishing.decide_refused(world.version(id), REFUSED, None) is not None) == (state == "PUBLISHING")
 
 
 @pytest.mark.parametrize("state", sorted(set(STATES) - {"PENDING"}))
@@ -355,10 +357,11 @@ def test_an_available_copy_that_is_lost_moves_the_version_down() -> None:
 def test_an_older_word_about_a_copy_is_dropped() -> None:
     world = World()
     version = world.published().version
-    before = dict(world.documents)
+    before = world.version(version)
     assert world.copy(failed(version, "pod-1", revision=2)) == []
     assert world.copy(failed(version, "pod-1", revision=3)) == []
-    assert world.documents == before
+    assert world.version(version) == before
+    assert world.get(COPY, copy_id(version, "pod-1", 0)).state == "AVAILABLE"  # type: ignore[union-attr]
 
 
 def test_copies_of_a_version_that_was_never_published_are_nobodys() -> None:
@@ -397,7 +400,7 @@ def test_a_late_word_of_an_earlier_publish_does_not_take_a_copy_out_of_the_later
     version = world.deployed().version
     world.publish(targets=pods("pod-1"))
     world.copy(msgspec.structs.replace(REFUSED, version=version))
-    world.publish(again=True, targets=pods("pod-1"))
+    world.publish(targets=pods("pod-1"))
     world.copy(planned(version, "pod-1", publication=2, revision=2))
     assert world.copy(planned(version, "pod-1", publication=1, revision=1)) == []
     assert world.said(world.copy(available(version, "pod-1"))) == ["version.available"]
@@ -414,26 +417,36 @@ def test_a_republish_to_other_pods_keeps_the_copies_that_are_there() -> None:
     assert world.job_state(job) == "PARTIAL"
 
 
-def test_a_refused_placement_fails_the_publish_with_its_reason_and_can_be_tried_again() -> None:
+def test_a_refused_placement_fails_the_job_and_leaves_the_version_as_it_was() -> None:
     world = World()
     version = world.deployed().version
-    job = world.publish().job
+    job = world.publish(terms=Terms(exclude_from_latest=True)).job
     said = world.copy(msgspec.structs.replace(REFUSED, version=version))
-    assert world.said(said) == ["version.failed"]
+    assert world.said(said) == ["version.withdrawn"]
+    assert (said[0].event.reason, said[0].event.failure.code) == ("refused", "no_target")  # type: ignore[attr-defined]
+    assert world.state(version) == "DEPLOYMENT_DONE"
     assert world.version(version).failure.code == "no_target"
-    assert world.version(version).manifest == vouched(version, manifest()), "the bytes are still on the source pod"
-    assert world.job_state(job) == "FAILURE"
+    assert (world.job_state(job), world.job(job).failure.code) == ("FAILURE", "no_target")
     assert world.reminders == {}
-    assert world.publish(again=True).number == "1.0.0"
+    world.publish()
+    assert world.events()[-1].publication == 2
+    assert not world.events()[-1].terms.exclude_from_latest
 
 
-def test_a_refused_placement_of_a_republish_keeps_what_is_available() -> None:
+def test_a_refused_republish_leaves_what_is_available_and_what_was_asked_for_before() -> None:
     world = World()
-    version = world.published().version
-    job = world.publish(again=True, targets=pods("pod-2")).job
-    world.copy(msgspec.structs.replace(REFUSED, version=version, publication=2))
-    assert world.state(version) == "PARTIALLY_AVAILABLE"
-    assert world.job(job).failure.code == "no_target"
+    version = world.published(pods=("pod-1", "pod-3")).version
+    job = world.publish(again=True, targets=pods("pod-2"), terms=Terms(exclude_from_latest=True), deadline=9).job
+    assert world.version(version).publication.excluded
+    refusal = Failure(code="deadline_unreachable", step="plan", text="it takes an hour")
+    said = world.copy(PlacementRefused(version=version, publication=2, failure=refusal))
+    assert world.said(said) == ["version.available"]
+    assert world.state(version) == "AVAILABLE"
+    assert not world.version(version).publication.excluded
+    assert (world.job_state(job), world.job(job).failure.code) == ("FAILURE", "deadline_unreachable")
+    world.publish(again=True)
+    assert world.events()[-1].targets == pods("pod-1", "pod-3")
+    assert not world.events()[-1].terms.exclude_from_latest
 
 
 @pytest.mark.parametrize(
@@ -485,6 +498,6 @@ def test_the_deadline_of_an_earlier_publish_does_not_end_a_later_one() -> None:
     world.publish(deadline=600)
     first = world.reminders[f"publish/{version}"]
     world.copy(msgspec.structs.replace(REFUSED, version=version))
-    world.publish(again=True, deadline=600)
+    world.publish(deadline=600)
     assert world.say(first.body, "self", saga=first.saga) == []
     assert world.state(version) == "PUBLISHING"

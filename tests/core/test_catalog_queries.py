@@ -1,16 +1,18 @@
 """The read side of the catalog, over a real database: pages, walls between tenants, ``latest``, and the plans."""
 
 import base64
+import itertools
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import msgspec
 import pytest
 
 from catalog import pages, queries
 from catalog.documents import VERSION
 from contracts.errors import Failure, Problem
-from contracts.events.hub import PlacementRefused, Targets
+from contracts.events.hub import PlacementRefused, PodRemoved, Targets
 from contracts.events.intake import ImageBuilt
 from contracts.manifest import Source
 from contracts.requests import (
@@ -24,20 +26,28 @@ from contracts.requests import (
     ListVersions,
     Request,
 )
+from contracts.terms import Override, Terms
+from contracts.views import CopyCounts
 from core.catalog_world import (
     ADA,
     EVE,
     MIGRATIONS,
     SETTINGS,
     World,
+    announced,
     available,
+    copying,
     failed,
+    lost,
     manifest,
     planned,
     refused,
+    removed,
+    retired,
     vouched,
 )
 from core.readside import stored
+from runtime import migrations
 from runtime.store import Reader
 
 
@@ -234,7 +244,7 @@ async def test_a_job_shows_how_the_copies_stand_while_it_runs_and_its_own_end_af
     refusal = Failure(code="no_target", step="place", text="none")
     world.copy(PlacementRefused(version=version, publication=2, failure=refusal))
     assert await counts("three", first) == ("PARTIAL", 2, 1, 1)
-    assert (await counts("four", second))[0] == "PARTIAL"
+    assert await counts("four", second) == ("FAILURE", 2, 1, 1)
 
 
 async def test_a_refused_word_of_a_build_pipeline_can_be_read_as_a_job(tmp_path: Path) -> None:
@@ -289,6 +299,145 @@ async def test_copy_events_and_deadlines_are_in_the_timeline_of_the_publish(tmp_
         ("publish.overdue", "self"),
         ("version.failed.v1", "catalog"),
     ]
+
+
+async def test_an_excluded_version_is_never_latest_from_the_publish_on(tmp_path: Path) -> None:
+    """Between any two messages of its publish somebody may ask (features.md A7)."""
+    world = World()
+    world.published()
+    version = world.deployed().version
+    asked = itertools.count()
+
+    async def latest(pod: str | None = None) -> Any:
+        async with stored(world, tmp_path / str(next(asked)), MIGRATIONS) as reader:
+            return await ask(reader, GetVersion(actor=ADA, image="base", number="latest", pod=pod))
+
+    pods = ("pod-1", "pod-2", "pod-3")
+    terms = Terms(exclude_from_latest=True, overrides={"pod-3": Override(exclude_from_latest=False)})
+    world.publish(number="1.1.0", terms=terms)
+    messages = [
+        planned(version, pod, wanted=3, excluded=terms.excluded_on(pod)) for pod in pods
+    ] + [available(version, pod) for pod in pods]  # fmt: skip
+    for message in (None, *messages):
+        if message is not None:
+            world.copy(message)
+        for pod in (None, "pod-1", "pod-2"):
+            assert (await latest(pod)).number == "1.0.0"
+    assert world.state(version) == "AVAILABLE"
+    assert (await latest("pod-3")).number == "1.1.0", "it is not excluded there"
+    async with stored(world, tmp_path / "views", MIGRATIONS) as reader:
+        view = await ask(reader, GetVersion(actor=ADA, image="base", number="1.1.0"))
+        assert (view.exclude_from_latest, view.mode, view.converging) == (True, "full", False)
+        assert [one.latest for one in (await ask(reader, ListImages(actor=ADA))).items] == ["1.0.0"]
+
+    world.publish(number="1.1.0", again=True, terms=Terms())
+    assert ((await latest()).number, (await latest("pod-1")).number) == ("1.1.0", "1.1.0")
+    world.publish(number="1.0.0", again=True)
+    for pod in pods:
+        world.copy(planned(version, pod, wanted=3, state="AVAILABLE", publication=2, revision=4))
+    world.publish(number="1.1.0", again=True, terms=terms)
+    for pod in (None, "pod-1", "pod-2"):
+        assert (await latest(pod)).number == "1.0.0", "copies of an earlier publish follow the terms of the latest"
+    assert (await latest("pod-3")).number == "1.1.0"
+
+
+async def test_an_exclusion_that_an_edit_says_of_a_copy_holds_on_its_pod(tmp_path: Path) -> None:
+    world = World()
+    version = world.published().version
+    world.copy(planned(version, "pod-2", wanted=3, state="AVAILABLE", revision=4, excluded=True))
+    async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
+        refused(
+            await ask(reader, GetVersion(actor=ADA, image="base", number="latest", pod="pod-2")), "no_latest_on_pod"
+        )
+        assert (await ask(reader, GetVersion(actor=ADA, image="base", number="latest", pod="pod-1"))).number == "1.0.0"
+
+
+async def test_an_excluded_version_alone_is_no_latest_and_a_removed_pod_has_none(tmp_path: Path) -> None:
+    world = World()
+    version = world.deployed().version
+    world.publish(terms=Terms(exclude_from_latest=True))
+    world.copy(planned(version, "pod-1", excluded=True))
+    world.copy(available(version, "pod-1"))
+    world.say(PodRemoved(pod="pod-3", revision=2), "replicator")
+    async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
+        refused(await ask(reader, GetVersion(actor=ADA, image="base", number="latest")), "no_latest")
+        query = GetVersion(actor=ADA, image="base", number="latest", pod="pod-1")
+        refused(await ask(reader, query), "no_latest_on_pod")
+        refused(await ask(reader, msgspec.structs.replace(query, pod="pod-3")), "pod_not_found")
+        refused(await ask(reader, msgspec.structs.replace(query, pod="x' OR 1")), "pod_not_found")
+
+
+async def test_targets_added_later_leave_the_version_available_and_converging_until_they_are_there(
+    tmp_path: Path,
+) -> None:
+    world = World(pods=4)
+    version = world.published().version
+    shown = []
+    for n, message in enumerate(
+        (
+            announced(version, 4, revision=2),
+            planned(version, "pod-4", wanted=4),
+            copying(version, "pod-4"),
+            available(version, "pod-4"),
+        )
+    ):
+        said = world.said(world.copy(message))
+        async with stored(world, tmp_path / str(n), MIGRATIONS) as reader:
+            view = await ask(reader, GetVersion(actor=ADA, image="base", number="1.0.0"))
+            job = await ask(reader, GetJob(actor=ADA, job=view.job))
+        shown.append((view.state, view.converging, view.copies.wanted, view.copies.available, view.copies.failed, said))
+        assert (job.state, job.copies.wanted) == ("SUCCESS", 3), "an edit is not the job's"
+    assert shown == [
+        ("AVAILABLE", True, 4, 3, 0, []),
+        ("AVAILABLE", True, 4, 3, 0, []),
+        ("AVAILABLE", True, 4, 3, 0, []),
+        ("AVAILABLE", False, 4, 4, 0, ["version.available"]),
+    ]
+
+
+async def test_a_withdrawn_version_has_no_copies_and_tells_why(tmp_path: Path) -> None:
+    world = World()
+    version = world.published().version
+    world.unpublish()
+    for pod in ("pod-1", "pod-2", "pod-3"):
+        world.copy(retired(version, pod))
+        world.copy(removed(version, pod))
+    async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
+        view = await ask(reader, GetVersion(actor=ADA, image="base", number="1.0.0"))
+        assert (view.state, view.copies, view.failure) == ("DEPLOYMENT_DONE", CopyCounts(), None)
+        refused(await ask(reader, GetVersion(actor=ADA, image="base", number="latest")), "no_latest")
+        (job,) = (await ask(reader, ListJobs(actor=ADA, kind="unpublish"))).items
+        assert (job.state, job.id) == ("SUCCESS", view.job)
+        rows = (await ask(reader, GetTimeline(actor=ADA, job=job.id))).items
+    assert [row.event for row in rows] == [
+        "version.unpublish_requested.v1",
+        *["copy.retired.v1", "copy.removed.v1"] * 3,
+        "version.withdrawn.v1",
+    ]
+
+
+async def test_what_was_stored_with_other_sums_is_counted_anew_from_its_copies(tmp_path: Path) -> None:
+    world = World()
+    version = world.published(pods=("pod-1", "pod-2")).version
+    world.publish(again=True, targets=Targets(kind="list", pods=("pod-2", "pod-3")))
+    world.copy(planned(version, "pod-2", wanted=2, state="AVAILABLE", publication=2, revision=4))
+    world.copy(planned(version, "pod-3", wanted=2, publication=2))
+    world.copy(failed(version, "pod-3"))
+    world.copy(lost(version, "pod-1", revision=4))
+    now = world.version(version)
+    old = {"number": 2, "wanted": 2, "planned": 2, "available": 1, "failed": 1, "kept": 0, "gone": 1, "lost": 0}
+    kept = msgspec.json.decode(msgspec.json.encode(now)) | {"publication": old}
+    world.documents[VERSION.name, version] = msgspec.json.encode(kept)
+    path = tmp_path / "db"
+    first = tmp_path / "catalog" / "first"
+    first.mkdir(parents=True)
+    (first / "0001_catalog.sql").write_text((MIGRATIONS / "0001_catalog.sql").read_text())
+    async with stored(world, path, first):
+        pass
+    migrations.apply(path, MIGRATIONS)
+    async with aiosqlite.connect(path) as connection:
+        found = await Reader(connection).get(VERSION, version)
+    assert found == now
 
 
 def cursor_of(body: bytes) -> str:
@@ -356,8 +505,9 @@ PLANS = {
     "jobs in a state": (queries.JOBS, "j.tenant = ? AND j.state = ? AND j.id < ?", "jobs_by_state (<expr>=? AND"),
     "jobs of a kind": (queries.JOBS, "j.tenant = ? AND j.task = ? AND j.id < ?", "jobs_by_kind (<expr>=? AND"),
     "a timeline": (queries.TIMELINE, "", "timeline_by_saga (saga=? AND seq>?)"),
-    "latest": (queries.LATEST, "", "versions_usable (<expr>=? AND <expr>=?)"),
-    "the latest number": (queries.LATEST_NUMBER, "", "versions_usable (<expr>=? AND <expr>=?)"),
+    "latest": (queries.LATEST, "", "versions_latest (<expr>=? AND <expr>=?)"),
+    "the latest number": (queries.LATEST_NUMBER, "", "versions_latest (<expr>=? AND <expr>=?)"),
+    "a usable one": (queries.USABLE, "", "versions_usable (<expr>=? AND <expr>=?)"),
     "latest on a pod": (queries.LATEST_ON_POD, "", "versions_usable (<expr>=? AND <expr>=?)"),
     "the newest of a number": (queries.NEWEST_OF_NUMBER, "", "versions_by_place (<expr>=? AND <expr>>? AND <expr><?)"),
 }

@@ -1,19 +1,53 @@
-"""Copies as the catalog counts them: one small state for each copy, and the sums of a version's publication.
+"""Copies as the catalog counts them: one small state for each copy, and where it stands in the sums of its version.
 
-The sums are a function of the set of copy states alone, so the order in which events arrive does not matter. This is
-the hot path: hundreds of copy events share a transaction, and each may touch one copy and four integers only.
+What a copy is after a set of events does not depend on the order in which they arrive. This is the hot path: hundreds
+of copy events share a transaction.
 """
 
 from typing import Literal
 
 import msgspec
 
-from contracts.errors import Failure
-from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost, CopyPlanned, CopyStarted
-from contracts.views import CopyCounts
+from contracts.events.hub import (
+    CopyAvailable,
+    CopyCancelled,
+    CopyDelayed,
+    CopyFailed,
+    CopyLost,
+    CopyPlanned,
+    CopyRemoved,
+    CopyRetired,
+    CopyStarted,
+)
 
-CopyEvent = CopyPlanned | CopyStarted | CopyDelayed | CopyAvailable | CopyFailed | CopyLost
-CopyState = Literal["PENDING", "SKIPPED", "REPLICATING", "RETRY_PENDING", "AVAILABLE", "FAILED", "LOST"]
+CopyEvent = (
+    CopyPlanned
+    | CopyStarted
+    | CopyDelayed
+    | CopyAvailable
+    | CopyFailed
+    | CopyLost
+    | CopyCancelled
+    | CopyRetired
+    | CopyRemoved
+)
+CopyState = Literal[
+    "PENDING",
+    "SKIPPED",
+    "REPLICATING",
+    "RETRY_PENDING",
+    "AVAILABLE",
+    "FAILED",
+    "LOST",
+    "CANCELLED",
+    "DROPPED",
+    "DELETING",
+    "ABSENT",
+]
+"""As the replicator has them, but for LOST (MISSING or CORRUPT) and DROPPED (CANCELLED and not wanted any more)."""
+Place = Literal["available", "failed", "skipped", "cancelled", "missing", "moving", "leaving"]
+"""Where a copy is counted: by its state, or as ``missing`` when it failed, was given up or lost and is being made
+again, as ``moving`` when it is on its way for the first time, as ``leaving`` when a pod in touch is to delete it."""
 
 _STATE: dict[type, CopyState] = {
     CopyStarted: "REPLICATING",
@@ -21,13 +55,31 @@ _STATE: dict[type, CopyState] = {
     CopyAvailable: "AVAILABLE",
     CopyFailed: "FAILED",
     CopyLost: "LOST",
+    CopyCancelled: "CANCELLED",
+    CopyRetired: "DELETING",
+    CopyRemoved: "ABSENT",
 }
+_SETBACKS = frozenset((CopyFailed, CopyLost, CopyCancelled))
+_PLACES: dict[CopyState, Place] = {
+    "AVAILABLE": "available",
+    "FAILED": "failed",
+    "SKIPPED": "skipped",
+    "CANCELLED": "cancelled",
+}
+_UNMADE = frozenset(("FAILED", "CANCELLED", "DROPPED", "DELETING", "ABSENT"))
+UNWANTED: frozenset[CopyState] = frozenset(("DROPPED", "DELETING", "ABSENT"))
+"""States of a copy that is no part of what is wanted."""
+_GONE = frozenset(("DROPPED", "ABSENT"))
+_DEAD = frozenset(("failed", "skipped", "cancelled"))
+_OPEN = frozenset(("PENDING", "REPLICATING", "RETRY_PENDING", "LOST"))
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """``publication`` is the latest publish that wants the copy, 0 while no `CopyPlanned` has told.
+    """``publication`` is the latest publish that planned the copy, 0 while no `CopyPlanned` has told.
 
-    ``planned`` and ``lost`` are the revisions of the latest `CopyPlanned` and `CopyLost`, 0 while there was none.
+    ``planned`` and ``setback`` are the revisions of the latest `CopyPlanned` and of the latest word that the copy
+    failed, was given up or lost; 0 while there was none. ``excluded``: by the latest plan, ``latest`` on this pod does
+    not mean the version. ``away``: its pod did not report when the copy was to go.
     """
 
     version: str
@@ -36,125 +88,78 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     publication: int
     revision: int
     planned: int = 0
-    lost: int = 0
+    setback: int = 0
+    excluded: bool = False
+    away: bool = False
+
+    def place(self, since: int) -> Place | None:
+        """Where the copy is counted; None when nothing of it is left, or only on a pod that does not report.
+
+        ``since`` is the first publish after the version had no copies: what came to nothing before it is forgotten.
+        """
+        state = self.state
+        if (place := _PLACES.get(state)) is not None:
+            return None if self.publication < since and place in _DEAD else place
+        if state == "DELETING":
+            return None if self.away else "leaving"
+        if state in _GONE:
+            return None
+        return "missing" if state == "LOST" or self.setback > self.planned else "moving"
 
     @property
-    def missing(self) -> bool:
-        """Whether the copy was AVAILABLE, was lost, and did not come back; a publish that wants it begins anew."""
-        return self.lost > self.planned and self.state != "AVAILABLE"
-
-
-class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest publish of a version and how its copies stand.
-
-    ``wanted`` is what the replicator announced (0 before it did), the next four count copies of this publish;
-    ``kept`` counts AVAILABLE copies that only earlier publishes wanted, ``gone`` those of them that were lost since,
-    ``lost`` those of this publish. ``ended`` says why the publish is over although copies are missing: no target, or
-    its deadline passed.
-    """
-
-    number: int
-    wanted: int = 0
-    planned: int = 0
-    available: int = 0
-    failed: int = 0
-    skipped: int = 0
-    kept: int = 0
-    gone: int = 0
-    lost: int = 0
-    ended: Failure | None = None
+    def open(self) -> bool:
+        """Whether the copy is still to come to an end."""
+        return self.state in _OPEN
 
     @property
-    def complete(self) -> bool:
-        """Whether every wanted copy was planned and came to an end."""
-        return 0 < self.wanted == self.planned == self.available + self.failed + self.skipped
-
-    def counts(self, *, over: bool) -> CopyCounts:
-        """The counts for people; once the publish is ``over``, what did not become available has failed."""
-        missing = max(self.wanted - self.available - self.skipped, 0)
-        return CopyCounts(
-            wanted=self.wanted + self.kept + self.gone,
-            available=self.available + self.kept,
-            failed=(missing if over else self.failed) + self.gone,
-            skipped=self.skipped,
-        )
+    def unmade(self) -> bool:
+        """Whether the copy came to an end other than AVAILABLE or SKIPPED."""
+        return self.state in _UNMADE
 
 
-def evolve(copy: Copy | None, event: CopyEvent) -> Copy:
+def evolve(copy: Copy | None, event: CopyEvent, *, away: bool = False) -> Copy:
     """The copy after an event of the replicator; the same object when it tells nothing new.
 
-    An event of an older revision changes no state, but a late `CopyPlanned` still tells which publish wants the copy,
-    and a late `CopyLost` that it was there once.
+    An event of an older revision changes no state, but a late `CopyPlanned` still tells which publish planned the
+    copy, and a late setback that there was one. ``away``: the copy's pod does not report at present.
     """
-    planned = type(event) is CopyPlanned
+    kind = type(event)
+    plan = event if isinstance(event, CopyPlanned) else None
     if copy is None:
         return Copy(
             version=event.version,
             pod=event.pod,
             state=_state(event),
-            publication=event.publication if planned else 0,  # type: ignore[union-attr]
+            publication=0 if plan is None else plan.publication,
             revision=event.revision,
-            planned=event.revision if planned else 0,
-            lost=event.revision if type(event) is CopyLost else 0,
+            planned=0 if plan is None else plan.revision,
+            setback=event.revision if kind in _SETBACKS else 0,
+            excluded=plan is not None and plan.excluded,
+            away=away and kind is CopyRetired,
         )
-    publication = max(copy.publication, event.publication) if planned else copy.publication  # type: ignore[union-attr]
     newer = event.revision > copy.revision
-    lost = max(copy.lost, event.revision) if type(event) is CopyLost else copy.lost
-    if not newer and publication == copy.publication and lost == copy.lost:
+    later = plan is not None and (plan.publication, plan.revision) > (copy.publication, copy.planned)
+    planned = copy.planned if plan is None else max(copy.planned, plan.revision)
+    setback = max(copy.setback, event.revision) if kind in _SETBACKS else copy.setback
+    if not newer and not later and (planned, setback) == (copy.planned, copy.setback):
         return copy
     return Copy(
         version=copy.version,
         pod=copy.pod,
         state=_state(event) if newer else copy.state,
-        publication=publication,
+        publication=copy.publication if plan is None else max(copy.publication, plan.publication),
         revision=event.revision if newer else copy.revision,
-        planned=max(copy.planned, event.revision) if planned else copy.planned,
-        lost=lost,
+        planned=planned,
+        setback=setback,
+        excluded=plan.excluded if plan is not None and later else copy.excluded,
+        away=away and kind is CopyRetired if newer else copy.away,
     )
 
 
 def _state(event: CopyEvent) -> CopyState:
-    return event.state if isinstance(event, CopyPlanned) else _STATE[type(event)]
-
-
-def recount(publication: Publication, before: Copy | None, after: Copy, wanted: int) -> Publication:
-    """The sums after a copy went from ``before`` to ``after``; the same object when nothing changed.
-
-    ``wanted`` is what the event said the publish wants in all, 0 when it said nothing about this publish.
-    """
-    number = publication.number
-    old = None if before is None else _slot(before, number)
-    new = _slot(after, number)
-    wanted = wanted or publication.wanted
-    lost = publication.lost + _lost(after, number) - (0 if before is None else _lost(before, number))
-    if old == new and wanted == publication.wanted and lost == publication.lost:
-        return publication
-    return Publication(
-        number=number,
-        wanted=wanted,
-        planned=publication.planned + (new not in ELSEWHERE) - (old not in ELSEWHERE),
-        available=publication.available + (new == "AVAILABLE") - (old == "AVAILABLE"),
-        failed=publication.failed + (new == "FAILED") - (old == "FAILED"),
-        skipped=publication.skipped + (new == "SKIPPED") - (old == "SKIPPED"),
-        kept=publication.kept + (new == "kept") - (old == "kept"),
-        gone=publication.gone + (new == "gone") - (old == "gone"),
-        lost=lost,
-        ended=publication.ended,
-    )
-
-
-ELSEWHERE = (None, "kept", "gone")
-"""Where copies count that this publish does not want."""
-
-
-def _slot(copy: Copy, number: int) -> str | None:
-    """Where a copy counts: under its state, as ``kept`` or ``gone`` from an earlier publish, or not at all."""
-    if copy.publication == number:
-        return copy.state
-    if not 0 < copy.publication < number:
-        return None
-    return "kept" if copy.state == "AVAILABLE" else "gone" if copy.missing else None
-
-
-def _lost(copy: Copy, number: int) -> int:
-    return int(copy.publication == number and copy.missing)
+    match event:
+        case CopyPlanned():
+            return event.state
+        case CopyCancelled(wanted=False):
+            return "DROPPED"
+    return _STATE[type(event)]

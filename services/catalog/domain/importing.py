@@ -8,6 +8,8 @@ from catalog.domain.manifest import objection
 from catalog.domain.number import normalise
 from catalog.domain.version import (
     Available,
+    Cancelled,
+    Cancelling,
     DeployingVm,
     DeploymentDone,
     Failed,
@@ -15,6 +17,7 @@ from catalog.domain.version import (
     Pending,
     Publishing,
     Replicating,
+    Unpublishing,
     Version,
 )
 from contracts.errors import Failure, Problem
@@ -24,7 +27,9 @@ from contracts.events.hub import VersionDeployed, VersionFailed, VersionRequeste
 from contracts.events.to_pods import SourceDiscarded, SourceReleased, SourceRequested
 from contracts.requests import ImportVersion
 
-Deployed = DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Failed
+Deployed = (
+    DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Cancelling | Unpublishing | Failed
+)
 
 KINDS = {"vm", "file"}
 """The kinds of source that connectors prepare."""
@@ -99,24 +104,29 @@ def decide_request(
     ]
 
 
-def decide(
-    version: Version | None, id: str, pod: str, said: SourceStarted | SourcePrepared | SourceRejected
-) -> list[Event]:
+def decide(version: Version, id: str, pod: str, said: SourceStarted | SourcePrepared | SourceRejected) -> list[Event]:
     """What a pod's report about the source of version ``id`` means.
 
     A report by another pod than the version's source, or of another attempt, means nothing. Bytes that a pod says it
     prepared for a version that is not to have them are discarded again, so that none stay behind.
     """
     match version:
-        case None:
-            return [SourceDiscarded(pod=pod, version=id)] if isinstance(said, SourcePrepared) else []
         case _ if version.source.pod != pod or version.attempt != said.attempt:
             return []
         case Pending() | DeployingVm():
             return _preparing(version, id, said)
-        case Failed(manifest=None):
+        case Failed(manifest=None) | Cancelled():
             return [SourceDiscarded(pod=pod, version=id)] if isinstance(said, SourcePrepared) else []
-        case DeploymentDone() | Publishing() | Replicating() | Available() | PartiallyAvailable() | Failed():
+        case (
+            DeploymentDone()
+            | Publishing()
+            | Replicating()
+            | Available()
+            | PartiallyAvailable()
+            | Cancelling()
+            | Unpublishing()
+            | Failed()
+        ):
             return _repeated(version, id, said)
         case _:
             assert_never(version)
@@ -125,7 +135,7 @@ def decide(
 def decide_overdue(version: Version | None, id: str) -> list[Event]:
     """The deadline of the import passed."""
     if isinstance(version, Pending | DeployingVm):
-        return _given_up(version, id, OVERDUE)
+        return given_up(version, id, OVERDUE)
     return []
 
 
@@ -146,7 +156,7 @@ def _preparing(
                     text=f"the pod's manifest is refused: {against}",
                     hint="The connector on the source pod is at fault; look at its log and its version.",
                 )
-                return _given_up(version, id, failure)
+                return given_up(version, id, failure)
             return _deployed(version, id, said)
         case _:
             assert_never(said)
@@ -182,7 +192,8 @@ def _started(version: Pending, id: str) -> VersionStarted:
     return VersionStarted(version=id, image=version.image, number=version.number, revision=version.revision + 1)
 
 
-def _given_up(version: Pending | DeployingVm, id: str, failure: Failure) -> list[Event]:
+def given_up(version: Pending | DeployingVm, id: str, failure: Failure) -> list[Event]:
+    """The end of an import of which nothing is to stay."""
     return [_failed(version, id, failure), SourceDiscarded(pod=version.source.pod, version=id)]
 
 

@@ -9,20 +9,25 @@ from catalog.domain.states import become
 from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.hub import (
+    PlacementPlanned,
     VersionAvailable,
+    VersionCancelRequested,
     VersionDeployed,
     VersionFailed,
     VersionPartiallyAvailable,
     VersionReplicating,
     VersionStarted,
+    VersionUnpublishRequested,
+    VersionWithdrawn,
 )
 from contracts.views import CopyCounts
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
-    """``image`` and ``version`` are empty when the saga was refused before they existed."""
+    """``image`` and ``version`` are empty when the saga was refused before they existed. ``estimate`` and ``warning``
+    are what was said of its end when the publish was planned."""
 
-    kind: Literal["import", "publish"]
+    kind: Literal["import", "publish", "unpublish"]
     tenant: str
     actor: str
     image: str
@@ -32,6 +37,8 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     number: str
     copies: CopyCounts = CopyCounts()
     failure: Failure | None = None
+    estimate: datetime | None = None
+    warning: Failure | None = None
     created: datetime
     updated: datetime
 
@@ -44,6 +51,10 @@ class Processing(_Job, frozen=True, kw_only=True, tag="PROCESSING"):
     """A pod works on it."""
 
 
+class Cancelling(_Job, frozen=True, kw_only=True, tag="CANCELLING"):
+    """It was given up; something is still to be freed."""
+
+
 class Success(_Job, frozen=True, kw_only=True, tag="SUCCESS"):
     """Everything asked for was done."""
 
@@ -52,29 +63,71 @@ class Partial(_Job, frozen=True, kw_only=True, tag="PARTIAL"):
     """Some pods have the version, some do not."""
 
 
+class Cancelled(_Job, frozen=True, kw_only=True, tag="CANCELLED"):
+    """It was given up; what was done before stays."""
+
+
 class Failed(_Job, frozen=True, kw_only=True, tag="FAILURE"):
-    """It came to nothing; ``failure`` tells why."""
+    """It came to nothing; ``failure`` tells why. ``final``: copies that come later are not its doing."""
+
+    final: bool = False
 
 
-Job = Pending | Processing | Success | Partial | Failed
+Job = Pending | Processing | Cancelling | Success | Partial | Cancelled | Failed
+
+
+def final(job: Job) -> bool:
+    """Whether the job stays as it is whatever becomes of its version."""
+    return isinstance(job, Success | Cancelled) or (isinstance(job, Failed) and job.final)
+
+
+def running(job: Job) -> bool:
+    """Whether the job did not come to an end yet."""
+    return isinstance(job, Pending | Processing | Cancelling)
 
 
 def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Failure | None) -> Job:
     """The job after an event about its version.
 
-    ``ended`` is why a publish was over before its copies were. A publish's job follows its version up when a copy
-    comes late: the end is the same in whatever order the events arrive. It does not follow it down: a copy that is
-    lost later is not the job's doing.
+    ``ended`` is why a publish was over before its copies were. The job of a publish that did not reach all it should
+    follows its version up when a copy comes late: the end is the same in whatever order the events arrive. It does not
+    follow it down: a copy that is lost later, or one that an edit adds, is not the job's doing.
     """
-    if isinstance(job, Success | Partial) and copies.available < job.copies.available:
+    if final(job) or (isinstance(job, Partial) and copies.available < job.copies.available):
         return job
+    given_up = isinstance(job, Cancelling)
     match event:
-        case VersionStarted() | VersionReplicating():
+        case VersionCancelRequested():
+            return become(Cancelling, job, updated=at, copies=copies)
+        case VersionStarted() | VersionReplicating() | VersionUnpublishRequested():
             return become(Processing, job, updated=at, copies=copies)
-        case VersionDeployed() | VersionAvailable():
+        case VersionDeployed() | VersionAvailable() | VersionWithdrawn(reason="unpublished"):
             return become(Success, job, updated=at, copies=copies, failure=None)
+        case VersionWithdrawn(failure=Failure() as failure):
+            return failed(job, failure, at, copies)
+        case VersionFailed(failure=Failure(code="cancelled")) | VersionWithdrawn():
+            return become(Cancelled, job, updated=at, copies=copies)
+        case VersionPartiallyAvailable() | VersionFailed() if given_up:
+            return become(Cancelled, job, updated=at, copies=copies)
         case VersionPartiallyAvailable():
             return become(Partial, job, updated=at, copies=copies, failure=ended)
         case VersionFailed():
             return become(Failed, job, updated=at, copies=copies, failure=event.failure)
     return job
+
+
+def failed(job: Job, failure: Failure, at: datetime, copies: CopyCounts) -> Failed:
+    """The job after the replicator refused its publish or took it back: whatever copies there are, it made none."""
+    return become(Failed, job, updated=at, copies=copies, failure=failure, final=True)
+
+
+def superseded(job: Job, at: datetime, copies: CopyCounts) -> Job:
+    """The job after another took its version over: what still ran is given up."""
+    return become(Cancelled, job, updated=at, copies=copies) if running(job) else job
+
+
+def foreseen(job: Job, event: PlacementPlanned, at: datetime) -> Job:
+    """The job with what the replicator said of its end; the same when it is over."""
+    if not running(job) or (job.estimate, job.warning) == (event.estimate, event.warning):
+        return job
+    return msgspec.structs.replace(job, estimate=event.estimate, warning=event.warning, updated=at)

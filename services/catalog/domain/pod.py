@@ -1,12 +1,28 @@
-"""A pod as the catalog knows it: whether it is enrolled, and whether it is heard of."""
+"""A pod as the catalog knows it: whether it is enrolled, whether it is heard of, what it is, what it accepts."""
 
 import msgspec
 
-from contracts.events.hub import PodConnected, PodDisconnected, PodEnrolled
+from catalog.domain.states import become
+from contracts.events.hub import (
+    PodConnected,
+    PodDisconnected,
+    PodDrained,
+    PodEnrolled,
+    PodReadmitted,
+    PodRelabelled,
+    PodRemoved,
+)
+
+PodEvent = PodEnrolled | PodConnected | PodDisconnected | PodDrained | PodReadmitted | PodRelabelled | PodRemoved
 
 
 class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
+    """``labels`` are the effective ones. ``draining``: it accepts nothing new, whether it is heard of or not."""
+
     revision: int
+    hypervisor: str = ""
+    labels: dict[str, str] = {}
+    draining: bool = False
 
 
 class Connected(_Pod, frozen=True, kw_only=True, tag="CONNECTED"):
@@ -17,7 +33,11 @@ class Offline(_Pod, frozen=True, kw_only=True, tag="OFFLINE"):
     """Its connector is silent. It stays a pod: what is asked of it waits until its deadline."""
 
 
-Pod = Connected | Offline
+class Removed(_Pod, frozen=True, kw_only=True, tag="REMOVED"):
+    """It is no longer part of the house. One that is enrolled again under its name is a new pod."""
+
+
+Pod = Connected | Offline | Removed
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +46,39 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     pods: int = 0
 
 
-def evolve(pod: Pod | None, event: PodEnrolled | PodConnected | PodDisconnected) -> Pod:
+def enrolled(pod: Pod | None) -> bool:
+    """Whether there is such a pod."""
+    return pod is not None and not isinstance(pod, Removed)
+
+
+def reporting(pod: Pod | None) -> bool:
+    """Whether the pod is heard of, so that what is asked of it may be done."""
+    return isinstance(pod, Connected)
+
+
+def selectable(name: str, pod: Pod) -> dict[str, str]:
+    """What a selector is held against: labels, and what can be selected by beside them (`contracts.terms.Selector`)."""
+    return pod.labels | {"pod": name, "hypervisor": pod.hypervisor}
+
+
+def evolve(pod: Pod | None, event: PodEvent) -> Pod:
     """The pod after an event of the replicator; one of an older revision changes nothing."""
     if pod is not None and event.revision <= pod.revision:
         return pod
-    return (Offline if isinstance(event, PodDisconnected) else Connected)(revision=event.revision)
+    known = pod or Connected(revision=0)
+    revision = event.revision
+    match event:
+        case PodEnrolled():
+            return Connected(revision=revision, hypervisor=event.hypervisor, labels=event.labels)
+        case PodConnected():
+            return become(Connected, known, revision=revision, labels=event.labels)
+        case PodDisconnected():
+            return become(Offline, known, revision=revision)
+        case PodDrained():
+            return msgspec.structs.replace(known, revision=revision, draining=True)
+        case PodReadmitted():
+            return msgspec.structs.replace(known, revision=revision, draining=False)
+        case PodRelabelled():
+            return msgspec.structs.replace(known, revision=revision, labels=event.labels)
+        case PodRemoved():
+            return become(Removed, known, revision=revision)

@@ -5,13 +5,14 @@ from typing import Literal
 
 import msgspec
 
-from catalog.domain.copies import Publication
 from catalog.domain.number import rank
+from catalog.domain.publication import Publication, begin
 from catalog.domain.states import TransitionError, become
 from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.hub import (
     VersionAvailable,
+    VersionCancelRequested,
     VersionDeployed,
     VersionFailed,
     VersionPartiallyAvailable,
@@ -19,6 +20,8 @@ from contracts.events.hub import (
     VersionReplicating,
     VersionRequested,
     VersionStarted,
+    VersionUnpublishRequested,
+    VersionWithdrawn,
 )
 from contracts.events.to_pods import SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Manifest, Source
@@ -62,7 +65,15 @@ class _Deployed(_Version, frozen=True, kw_only=True):
 
 
 class DeploymentDone(_Deployed, frozen=True, kw_only=True, tag="DEPLOYMENT_DONE"):
-    """Its content is known and durable on the source pod: ready to publish."""
+    """Its content is known and durable on the source pod: ready to publish.
+
+    ``publication`` is the latest publish, where there was one; ``withdrawn`` says how it came to nothing (the reason
+    of `VersionWithdrawn`) and ``failure`` why. Its copies are still counted, for words about them may come late.
+    """
+
+    publication: Publication | None = None
+    withdrawn: str = ""
+    failure: Failure | None = None
 
 
 class _Published(_Deployed, frozen=True, kw_only=True):
@@ -85,6 +96,20 @@ class PartiallyAvailable(_Published, frozen=True, kw_only=True, tag="PARTIALLY_A
     """Some are, some are not and will not be without a republish."""
 
 
+class Cancelling(_Published, frozen=True, kw_only=True, tag="CANCELLING"):
+    """Its publish was given up; some copies are still to hear of it."""
+
+
+class Unpublishing(_Published, frozen=True, kw_only=True, tag="UNPUBLISHING"):
+    """Its copies go. A state of its own, not a mark on the others: it can neither be used nor published meanwhile."""
+
+
+class Cancelled(_Version, frozen=True, kw_only=True, tag="CANCELLED"):
+    """Its import was given up: nothing of it stays, its number is free."""
+
+    failure: Failure
+
+
 class Failed(_Version, frozen=True, kw_only=True, tag="FAILED"):
     """The import failed (no manifest: nothing of it stays, its number is free), or the publish did (both are there)."""
 
@@ -94,30 +119,36 @@ class Failed(_Version, frozen=True, kw_only=True, tag="FAILED"):
     publication: Publication | None = None
 
 
-Version = Pending | DeployingVm | DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Failed
+Counted = (
+    DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Cancelling | Unpublishing | Failed
+)
+"""The states in which a version may have copies, or words about them may come."""
+Version = Pending | DeployingVm | Cancelled | Counted
 
 
 def publication_of(version: Version) -> Publication | None:
-    """The latest publish of a version, if there was one."""
-    match version:
-        case Publishing() | Replicating() | Available() | PartiallyAvailable() | Failed():
-            return version.publication
-        case Pending() | DeployingVm() | DeploymentDone():
-            return None
+    """The publish of a version that is in force: None before the first, and after it was withdrawn."""
+    return None if isinstance(version, DeploymentDone) else counted_of(version)
+
+
+def counted_of(version: Version) -> Publication | None:
+    """The latest publish of a version, in force or not."""
+    return None if isinstance(version, Pending | DeployingVm | Cancelled) else version.publication
 
 
 def manifest_of(version: Version) -> Manifest | None:
-    """The content of a version, once it is known and unless its import failed."""
-    match version:
-        case Pending() | DeployingVm():
-            return None
-        case DeploymentDone() | Publishing() | Replicating() | Available() | PartiallyAvailable() | Failed():
-            return version.manifest
+    """The content of a version, once it is known and unless its import failed or was given up."""
+    return None if isinstance(version, Pending | DeployingVm | Cancelled) else version.manifest
+
+
+def failure_of(version: Version) -> Failure | None:
+    """Why the latest step about a version came to nothing, if it did."""
+    return version.failure if isinstance(version, DeploymentDone | Failed | Cancelled) else None
 
 
 def without_source(version: Version) -> Version:
     """The version after its source VM was deleted (*convert*); unchanged when it has none to lose."""
-    if isinstance(version, Pending | DeployingVm) or version.mode != "convert" or version.source_deleted:
+    if isinstance(version, Pending | DeployingVm | Cancelled) or version.mode != "convert" or version.source_deleted:
         return version
     return msgspec.structs.replace(version, source_deleted=True)
 
@@ -153,21 +184,61 @@ def evolve(version: Version, event: Event, at: datetime, job: str) -> Version:
             return become(DeployingVm, version, updated=at, revision=event.revision)
         case DeployingVm(), VersionDeployed():
             return become(DeploymentDone, version, updated=at, revision=event.revision, manifest=event.manifest)
+        case Pending() | DeployingVm(), VersionFailed(phase="import", failure=Failure(code="cancelled")):
+            return become(Cancelled, version, updated=at, revision=event.revision, failure=event.failure)
         case Pending() | DeployingVm(), VersionFailed(phase="import"):
             return become(Failed, version, updated=at, revision=event.revision, failure=event.failure)
         case (
             DeploymentDone() | Available() | PartiallyAvailable() | Failed(manifest=Manifest()),
             VersionPublishRequested(),
         ):
-            publication = _next(publication_of(version), event.publication)
+            anew = isinstance(version, DeploymentDone)
+            publication = begin(counted_of(version), event.publication, event.terms, anew=anew)
             return become(Publishing, version, updated=at, revision=event.revision, job=job, publication=publication)
         case Publishing(), VersionReplicating():
             return become(Replicating, version, updated=at, revision=event.revision)
+        case Publishing() | Replicating(), VersionCancelRequested():
+            return become(Cancelling, version, updated=at, revision=event.revision)
         case (
-            Publishing() | Replicating() | Available() | PartiallyAvailable() | Failed(publication=Publication()),
+            Publishing()
+            | Replicating()
+            | Cancelling()
+            | Available()
+            | PartiallyAvailable()
+            | Failed(publication=Publication()),
+            VersionUnpublishRequested(),
+        ):
+            return become(Unpublishing, version, updated=at, revision=event.revision, job=job, usable=False)
+        case (
+            Publishing()
+            | Replicating()
+            | Cancelling()
+            | Available()
+            | PartiallyAvailable()
+            | Failed(publication=Publication())
+            | DeploymentDone(publication=Publication()),
             VersionAvailable() | VersionPartiallyAvailable() | VersionFailed(phase="publish"),
         ):
             return _aggregated(version, event, at)
+        case (
+            Publishing()
+            | Replicating()
+            | Cancelling()
+            | Unpublishing()
+            | Available()
+            | PartiallyAvailable()
+            | Failed(publication=Publication()),
+            VersionWithdrawn(),
+        ):
+            return become(
+                DeploymentDone,
+                version,
+                updated=at,
+                revision=event.revision,
+                usable=False,
+                withdrawn=event.reason,
+                failure=event.failure,
+            )
     raise TransitionError(version, event)
 
 
@@ -180,10 +251,3 @@ def _aggregated(version: Version, event: Event, at: datetime) -> Version:
         case VersionFailed():
             return become(Failed, version, updated=at, revision=event.revision, usable=False, failure=event.failure)
     raise TransitionError(version, event)
-
-
-def _next(before: Publication | None, number: int) -> Publication:
-    """The publication that begins: what is AVAILABLE, or was lost, from those before it is still counted."""
-    if before is None:
-        return Publication(number=number)
-    return Publication(number=number, kept=before.available + before.kept, gone=before.lost + before.gone)

@@ -1,0 +1,130 @@
+"""Reactions to the commands that give something up: a publish, an import, the copies of a version."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from catalog import references
+from catalog.config import Config
+from catalog.counting import PublishOverdue, overdue_name, recounted
+from catalog.documents import IMAGE, JOB, VERSION
+from catalog.domain import job as jobs
+from catalog.domain import outcome, withdrawing
+from catalog.domain.version import Cancelling, DeployingVm, Pending, Unpublishing, Version
+from catalog.follow import follow, follow_import, version_of
+from catalog.imports import overdue_name as import_overdue_name
+from catalog.publishes import new_job
+from catalog.references import Found
+from catalog.settings import CatalogSettings
+from catalog.views import counts_of, job_view
+from contracts.errors import Problem
+from contracts.events import Event
+from contracts.requests import Accepted, CancelJob, CancelPublish, UnpublishVersion
+from contracts.views import JobView
+from runtime.work import Get, Message, Reaction, Ref, Work
+
+
+def reactions(config: Config) -> dict[type, Reaction]:
+    """The reactions to cancel and unpublish. A refusal tells how things are now, so it is not kept for a repetition."""
+    settings = config.settings
+
+    def on_unpublish(message: Message[UnpublishVersion], work: Work) -> Accepted | Problem:
+        return _unpublish(message.body, work, settings)
+
+    def on_cancel(message: Message[CancelPublish], work: Work) -> Accepted | Problem:
+        return _cancel(message.body, work, settings)
+
+    def on_cancel_job(message: Message[CancelJob], work: Work) -> JobView | Problem:
+        return _cancel_job(message.body, work, settings)
+
+    return {
+        UnpublishVersion: Reaction(_keys, on_unpublish, refuses_anew=True),
+        CancelPublish: Reaction(_keys, on_cancel, refuses_anew=True),
+        CancelJob: Reaction(_job_keys, on_cancel_job, refuses_anew=True),
+    }
+
+
+def _keys(message: Message[UnpublishVersion | CancelPublish], get: Get) -> Iterator[Ref]:
+    command = message.body
+    tenant = command.actor.tenant
+    yield from references.version_refs(tenant, command.image, command.number, get)
+    if (found := references.named_version(tenant, command.image, command.number, get)) is not None:
+        yield JOB(found[1].job)
+
+
+def _job_keys(message: Message[CancelJob], get: Get) -> Iterator[Ref]:
+    yield JOB(message.body.job)
+    job = get(JOB, message.body.job)
+    if job is not None:
+        yield VERSION(job.version)
+        yield IMAGE(job.image)
+
+
+def _unpublish(command: UnpublishVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
+    found = references.find_version(work, command.actor.tenant, command.image, command.number)
+    if isinstance(found, Problem):
+        return found
+    version = found.version
+    events = withdrawing.decide_unpublish(version, found.id, work.floor)
+    if isinstance(events, Problem):
+        return events
+    if not events:
+        return _accepted(found, version.job)
+    before = work.get(JOB, version.job)
+    if before is not None:
+        work.put(JOB, version.job, jobs.superseded(before, work.message.at, counts_of(version)))
+    work.saga = job = work.new_id()
+    work.put(JOB, job, new_job("unpublish", command, found, work))
+    _say(work, found.id, msgspec.structs.replace(version, job=job), events, settings.unpublish_deadline)
+    return _accepted(found, job)
+
+
+def _cancel(command: CancelPublish, work: Work, settings: CatalogSettings) -> Accepted | Problem:
+    found = references.find_version(work, command.actor.tenant, command.image, command.number)
+    if isinstance(found, Problem):
+        return found
+    events = withdrawing.decide_cancel(found.version, found.id, work.floor)
+    if isinstance(events, Problem):
+        return events
+    _give_up(work, found.id, found.version, events, settings)
+    return _accepted(found, found.version.job)
+
+
+def _cancel_job(command: CancelJob, work: Work, settings: CatalogSettings) -> JobView | Problem:
+    job = work.get(JOB, command.job)
+    if job is None or job.tenant != command.actor.tenant:
+        return references.job_not_found(command.job)
+    version = version_of(work, job.version)
+    if version is None or not jobs.running(job) or job.kind == "unpublish" or version.job != command.job:
+        return withdrawing.nothing_under_way(f"job {command.job} is {job.__struct_config__.tag} ({job.kind})")
+    events = withdrawing.decide_cancel(version, job.version, work.floor)
+    if isinstance(events, Problem):
+        return events
+    _give_up(work, job.version, version, events, settings)
+    return job_view(command.job, work.get(JOB, command.job) or job, work.get(VERSION, job.version))
+
+
+def _give_up(work: Work, id: str, version: Version, events: list[Event], settings: CatalogSettings) -> None:
+    work.saga = version.job
+    if isinstance(version, Pending | DeployingVm):
+        follow_import(work, id, version, events)
+        work.forget(import_overdue_name(id))
+    elif events:
+        _say(work, id, version, events, settings.cancel_deadline)
+
+
+def _say(work: Work, id: str, version: Version, events: list[Event], seconds: float) -> None:
+    """Say that copies are to go, and wait for them; there may be none to wait for."""
+    after = follow(work, id, version, events)
+    if not isinstance(after, Cancelling | Unpublishing):
+        return
+    overdue = PublishOverdue(version=id, publication=after.publication.number)
+    work.remind(overdue_name(id), work.message.at + timedelta(seconds=seconds), overdue)
+    ends = outcome.decide(after, id, after.publication)
+    if ends:
+        recounted(work, id, after, after.publication, ends)
+
+
+def _accepted(found: Found, job: str) -> Accepted:
+    return Accepted(job=job, image=found.image_id, version=found.id, number=found.version.number)

@@ -1,0 +1,63 @@
+"""A catalog on an older copy of its database: what it says is newer, to those who listen, than what it said before."""
+
+from typing import Any
+
+import pytest
+
+from contracts.events.hub import PlacementPlanned, VersionPublishRequested
+from core.catalog_world import World, announced, available, planned
+from core.replicating import DEADLINE, House, publishing, unpublishing
+from replicator.documents import PLACEMENT
+
+FLOOR = 1_700_000_000_000
+
+
+def words(world: World, since: int) -> list[Any]:
+    """What was said about versions and images."""
+    return [event for event in world.events()[since:] if type(event).about in {"version", "image"}]
+
+
+def test_revisions_of_versions_and_images_are_above_the_floor_and_count_up() -> None:
+    world = World()
+    second = world.deployed(), world.import_()
+    world.floor, before = FLOOR, len(world.emitted)
+    version = second[1].version
+    world.started(version)
+    world.prepared(version)
+    world.publish(number=second[1].number)
+    world.copy(announced(version, 1, publication=FLOOR + 1))
+    world.copy(planned(version, "pod-1", publication=FLOOR + 1))
+    world.copy(available(version, "pod-1"))
+    world.unpublish(number=second[1].number)
+    said = [event.revision for event in words(world, before) if hasattr(event, "revision")]
+    assert said == list(range(FLOOR + 1, FLOOR + 1 + len(said)))
+    assert len(said) == 6
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_no_number_of_a_publish_is_given_out_again(published: bool) -> None:
+    world = World()
+    if published:
+        world.published()
+    else:
+        world.deployed()
+    world.floor = FLOOR
+    world.publish(again=published)
+    (last,) = [one for one in world.events() if isinstance(one, VersionPublishRequested)][-1:]
+    assert last.publication == FLOOR + 1
+
+
+def test_what_is_called_off_is_also_the_publish_that_the_older_database_does_not_know() -> None:
+    world = World()
+    world.published()
+    world.floor = FLOOR
+    world.unpublish()
+    said = world.events()[-1]
+    house = House("pod-1")
+    house.publish(publication=5)
+    house.catalog(unpublishing(said.publication))
+    placement = house.placement()
+    assert placement.state == "WITHDRAWN"
+    assert house.get(PLACEMENT, placement.version) is not None
+    again = house.say(publishing(FLOOR + 1, deadline=DEADLINE), "catalog")
+    assert any(isinstance(one.event, PlacementPlanned) for one in again), "a later publish is heard"
