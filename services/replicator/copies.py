@@ -1,114 +1,76 @@
-"""Reactions to a publish, to what pods report of their copies, and to the deadlines of both."""
+"""Reactions to what pods report of their copies, and what is done with single copies: woken, taken up, taken back."""
 
 from collections.abc import Iterator
-
-import msgspec
+from typing import Literal
 
 from contracts.errors import Failure
-from contracts.events.from_pods import CopyContinued, CopyCorrupted, CopyFinalised, CopyRejected, CopyTransferred
-from contracts.events.hub import PlacementRefused, VersionPublishRequested
-from contracts.names import copy_id
+from contracts.events.from_pods import (
+    CopyContinued,
+    CopyCorrupted,
+    CopyDropped,
+    CopyFinalised,
+    CopyRejected,
+    CopyTransferred,
+)
+from replicator import dispatch
 from replicator.config import Config
-from replicator.documents import COPY, PLACEMENT, POD, ROSTER
-from replicator.domain.copy import Available, Copy, Corrupt, Pending, Plan, RetryPending
-from replicator.domain.groups import groups
-from replicator.domain.placement import Placement, Roster, resolve
-from replicator.domain.pod import Connected
-from replicator.domain.verdict import Expire, Start, Wait, decide, goes_on, judge, judge_loss, judge_stall
-from replicator.messages import PublishOverdue, RepairStalled, RetryDue, remind_overdue, remind_repair
-from replicator.moves import move
-from replicator.serving import extend, repairable, serving
+from replicator.documents import COPY, PLACEMENT, POD
+from replicator.domain.copy import Copy, Failed, RetryPending, leaving, siblings, underway, unfinished
+from replicator.domain.copy import lost as is_lost
+from replicator.domain.facts import Plan, Withdrawn
+from replicator.domain.placement import Placement
+from replicator.domain.pod import Connected, reporting
+from replicator.domain.verdict import (
+    Drop,
+    Forget,
+    Lose,
+    Renew,
+    decide,
+    goes_on,
+    judge,
+    judge_drop,
+    judge_loss,
+    judge_stall,
+)
+from replicator.messages import RepairStalled, RetryDue, remind_repair, remind_roll_back
+from replicator.moves import move, move_keys, start
+from replicator.serving import extend, repairable, request, serving
 from runtime.work import Get, Message, Ref, Work
 
-REPLICA = 0
-"""The only replica of a version on a pod; more ask for a datastore each, which the catalog refuses."""
+Report = CopyTransferred | CopyFinalised | CopyRejected | CopyDropped
 
 
-def publish_keys(message: Message[VersionPublishRequested], get: Get) -> Iterator[Ref]:
-    """All pods, and the copies that the version has already."""
-    version = message.body.version
-    yield PLACEMENT(version)
-    yield POD.every
-    yield ROSTER(version)
-    roster = get(ROSTER, version)
-    if roster is not None:
-        for pod in roster.pods:
-            yield COPY(copy_id(version, pod, REPLICA))
-
-
-def publish(message: Message[VersionPublishRequested], work: Work, config: Config) -> None:
-    """Resolve the targets, plan a copy for each, and start those whose pod is there.
-
-    A publish that is not newer than the latest one was heard before, or was overtaken.
-    """
+def report_keys(message: Message[Report], get: Get) -> Iterator[Ref]:
+    """The copy and what it is held against: a few documents, however many pods there are. Once they are there only the
+    pod's other copies of the version are still asked for, where it has any: this is the hot path."""
     words = message.body
-    known = work.get(PLACEMENT, words.version)
-    if known is not None and words.publication <= known.publication:
-        return
-    pods = dict(work.every(POD))
-    targets = resolve(pods, words.targets, words.manifest)
-    placement = Placement(
-        version=words.version, image=words.image, tenant=words.tenant, publication=words.publication,
-        saga=message.saga, manifest=words.manifest, digest=words.manifest.digest, deadline=words.deadline,
-        wanted=len(targets), holders=() if known is None else known.holders, bare=known is not None and known.bare,
-    )  # fmt: skip
-    work.put(PLACEMENT, words.version, placement)
-    if not targets:
-        _refuse(work, words)
-        return
-    roster = work.get(ROSTER, words.version) or Roster()
-    enlisted = set(roster.pods)
-    copies = {
-        target.pod: work.get(COPY, copy_id(words.version, target.pod, REPLICA)) if target.pod in enlisted else None
-        for target in targets
-    }
-    lacking = [target.pod for target in targets if not target.skip and not _has(copies[target.pod], placement)]
-    peers = groups(words.version, [name for name in lacking if name not in placement.known], pods)
-    for target in targets:
-        name = target.pod
-        plan = Plan(placement=placement, pod=name, replica=REPLICA, skip=target.skip, peers=peers.get(name, ()))
-        copies[name] = move(work, config, copies[name], decide(copies[name], plan), placement)
-    for name, copy in copies.items():  # all are planned by now: a request names peers
-        if isinstance(copy, Pending) and isinstance(pods.get(name), Connected):
-            move(work, config, copy, decide(copy, Start()), placement)
-    everyone = tuple(sorted(enlisted | {target.pod for target in targets}))
-    work.put(ROSTER, words.version, msgspec.structs.replace(roster, pods=everyone))
-    remind_overdue(work, words.version, words.publication, words.deadline)
+    copy = get(COPY, words.copy)
+    if copy is None:
+        yield from move_keys(words.copy, words.version, message.pod)
+    else:
+        yield from (COPY(sibling) for sibling in siblings(copy))
 
 
-def _refuse(work: Work, words: VersionPublishRequested) -> None:
-    failure = Failure(
-        code="no_target",
-        step="place",
-        text="no enrolled pod that accepts copies matches the targets",
-        hint="look at the pods' states, then publish to one that is CONNECTED or OFFLINE",
-    )
-    work.emit(PlacementRefused(version=words.version, publication=words.publication, failure=failure))
-
-
-def _has(copy: Copy | None, placement: Placement) -> bool:
-    return isinstance(copy, Available) and copy.digest == placement.digest
-
-
-Report = CopyTransferred | CopyFinalised | CopyRejected
-
-
-def report_keys(message: Message[Report], _: Get) -> Iterator[Ref]:
-    """The copy and what it is held against; three documents, however many pods there are."""
-    yield COPY(message.body.copy)
-    yield PLACEMENT(message.body.version)
-    yield POD(message.pod)
-
-
-def report(message: Message[Report], work: Work, config: Config) -> None:
+def report(message: Message[CopyTransferred | CopyFinalised | CopyRejected], work: Work, config: Config) -> None:
     """Hold a report against what was asked. A pod is heard about its own copies only."""
-    words = message.body
     copy, placement = _own(message, work)
     if copy is None or placement is None:
         return
-    facts = judge(copy, words, placement, config.policy, message.at)
+    facts = judge(copy, message.body, placement, config.policy, message.at)
     if facts:
         move(work, config, copy, facts, placement)
+
+
+def dropped(message: Message[CopyDropped], work: Work, config: Config) -> None:
+    """What was taken back is gone from the pod."""
+    copy, placement = _own(message, work)
+    if copy is None or placement is None:
+        return
+    facts = judge_drop(copy, message.body)
+    if facts:
+        move(work, config, copy, facts, placement)
+        if placement.rolling is not None:
+            remind_roll_back(work, copy.version, placement.publication, placement.rolling)
 
 
 def _own(
@@ -123,12 +85,16 @@ def _own(
 
 
 def serving_keys(message: Message[CopyContinued | CopyCorrupted | RetryDue | RepairStalled], get: Get) -> Iterator[Ref]:
-    """The copy, its pod, and who may serve it."""
-    if isinstance(message.body, CopyContinued | CopyCorrupted):
-        yield PLACEMENT(message.body.version)
-    yield COPY(message.body.copy)
-    copy = get(COPY, message.body.copy)
+    """The copy, its placement, and what its next attempt needs."""
+    id = message.body.copy
+    yield COPY(id)
+    copy = get(COPY, id)
+    version = message.body.version if isinstance(message.body, CopyContinued | CopyCorrupted) else None
+    if version is not None:
+        yield PLACEMENT(version)
     if copy is not None:
+        yield from move_keys(id, copy.version, copy.pod, get)
+        yield from dispatch.wake_keys(copy, get)
         yield from serving(copy, get)
 
 
@@ -146,20 +112,21 @@ def corrupted(message: Message[CopyCorrupted], work: Work, config: Config) -> No
         return
     facts = judge_loss(copy, message.body)
     if facts:
-        copy = move(work, config, copy, facts, placement)
-        if isinstance(copy, Corrupt):
-            again(work, config, copy)
+        _repair(work, config, move(work, config, copy, facts, placement), placement)
 
 
 def retry(message: Message[RetryDue], work: Work, config: Config) -> None:
     """The time of the next attempt came."""
     copy = work.get(COPY, message.body.copy)
-    if isinstance(copy, RetryPending | Corrupt) and copy.attempt == message.body.attempt:
-        again(work, config, copy)
+    placement = None if copy is None else work.get(PLACEMENT, copy.version)
+    if copy is None or placement is None or copy.attempt != message.body.attempt:
+        return
+    if isinstance(copy, RetryPending) or is_lost(copy):
+        _repair(work, config, copy, placement)
 
 
 def stalled(message: Message[RepairStalled], work: Work, config: Config) -> None:
-    """Nothing was heard of a repair for as long as its ticket lived."""
+    """Nothing was heard of an attempt without a deadline for as long as its ticket lived."""
     copy = work.get(COPY, message.body.copy)
     placement = None if copy is None else work.get(PLACEMENT, copy.version)
     facts = judge_stall(copy, message.body.attempt, config.policy, message.at)
@@ -167,42 +134,78 @@ def stalled(message: Message[RepairStalled], work: Work, config: Config) -> None
         move(work, config, copy, facts, placement)
 
 
-def again(work: Work, config: Config, copy: RetryPending | Corrupt) -> None:
-    """Make the next attempt, or let the copy wait: for its pod, whose return leads here again, or in a repair for a
-    pod in touch that holds the version. A repair has no deadline, so it shall not use up its attempts on nobody.
-    """
-    placement, pod = work.get(PLACEMENT, copy.version), work.get(POD, copy.pod)
-    if placement is None:
-        return
-    if not isinstance(pod, Connected):
-        move(work, config, copy, decide(copy, Wait()), placement)
-    elif copy.repairing and not repairable(work, copy, placement):
+def _repair(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
+    """Have the next attempt made. A repair that nobody in touch can serve waits until somebody can: it has no
+    deadline, so it shall not use up its attempts on nobody."""
+    pod = work.get(POD, copy.pod)
+    serves = not copy.repairing or repairable(work, copy, placement)
+    waits = isinstance(copy, RetryPending) or is_lost(copy)
+    if waits and not serves and isinstance(pod, Connected):
         remind_repair(work, copy, config.repair_seconds)
     else:
-        move(work, config, copy, decide(copy, Start()), placement)
+        dispatch.wake(work, config, copy, placement)
 
 
-def overdue_keys(message: Message[PublishOverdue], get: Get) -> Iterator[Ref]:
-    """Every copy of the version and its pod: once for each publish."""
-    version = message.body.version
-    yield PLACEMENT(version)
-    yield ROSTER(version)
-    roster = get(ROSTER, version)
-    if roster is not None:
-        for pod in roster.pods:
-            yield COPY(copy_id(version, pod, REPLICA))
-            yield POD(pod)
+# --- single copies, for those who compare, steer and look after pods --------------------------------------------------
 
 
-def overdue(message: Message[PublishOverdue], work: Work, config: Config) -> None:
-    """Bring what a publish left unfinished to its end."""
-    version = message.body.version
-    placement, roster = work.get(PLACEMENT, version), work.get(ROSTER, version)
-    if placement is None or roster is None:
+def lost(
+    work: Work,
+    config: Config,
+    copy: Copy,
+    placement: Placement,
+    state: Literal["MISSING", "CORRUPT"],
+    failure: Failure,
+) -> None:
+    """An AVAILABLE copy is not what its pod has: it counts no more, and is made again. Its keys: `serving_keys` of a
+    loss, which are `move_keys` and `dispatch.wake_keys`."""
+    facts = decide(copy, Lose(state, failure))
+    if facts:
+        _repair(work, config, move(work, config, copy, facts, placement), placement)
+
+
+def adopt(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
+    """The pod holds an item of a wanted copy that does not count as AVAILABLE: make an attempt at once, whatever its
+    turn and backoff. It moves no bytes, and only the pod's own word makes the copy AVAILABLE."""
+    if placement.paused:
         return
-    for name in roster.pods:
-        copy = work.get(COPY, copy_id(version, name, REPLICA))
-        pod = work.get(POD, name)
-        facts = decide(copy, Expire(message.body.publication, offline=not isinstance(pod, Connected)))
-        if facts:
-            move(work, config, copy, facts, placement)
+    if isinstance(copy, Failed):
+        plan = Plan(
+            placement=placement, pod=copy.pod, replica=copy.replica, peers=copy.peers, publish=False, among=copy.among
+        )
+        copy = move(work, config, copy, decide(copy, Renew(plan)), placement)
+    if unfinished(copy) and not underway(copy):
+        start(work, config, copy, placement)
+
+
+def drop(work: Work, config: Config, copy: Copy, placement: Placement, why: str) -> None:
+    """The copy is not wanted on its pod; said once more where that was said before."""
+    move(work, config, copy, decide(copy, Drop(why)), placement)
+
+
+def forget(work: Work, config: Config, copy: Copy, placement: Placement, why: str) -> None:
+    """The copy's pod is no more."""
+    move(work, config, copy, decide(copy, Forget(why)), placement)
+
+
+def resume_keys(id: str, get: Get) -> Iterator[Ref]:
+    """A copy of a pod that came back, and what it takes to ask for it again."""
+    yield COPY(id)
+    copy = get(COPY, id)
+    if copy is not None:
+        yield POD(copy.pod)
+        yield from move_keys(id, copy.version, copy.pod, get)
+        yield from serving(copy, get)
+
+
+def resume(work: Work, config: Config, id: str, pod: str) -> None:
+    """The pod is in touch again: repeat what it may have missed, the attempt that is under way or the withdrawal of
+    what it is to drop. What waits is woken by its pod's queue."""
+    copy = work.get(COPY, id)
+    placement = None if copy is None else work.get(PLACEMENT, copy.version)
+    if copy is None or placement is None or copy.pod != pod or not reporting(work.get(POD, pod)):
+        return
+    if underway(copy):
+        request(work, config, copy, placement)
+    elif leaving(copy):
+        move(work, config, copy, (Withdrawn(),), placement)

@@ -12,8 +12,8 @@ from contracts.requests import AdmitExport, AdmitUpload
 from contracts.views import ExportGrantView, HolderView, UploadGrantView
 from replicator.config import Config
 from replicator.documents import PLACEMENT, POD
-from replicator.domain.placement import sources
-from replicator.domain.pod import Connected, Draining, Pod, Removed
+from replicator.domain.pod import Draining, Pod, Removed, reporting
+from replicator.domain.sources import choose
 from replicator.views import no_pod
 from runtime.tickets import Ticket, TicketError
 from runtime.upload_tickets import Upload, UploadTicket
@@ -68,7 +68,7 @@ def _closed(pod: Pod | None, command: AdmitUpload) -> Problem | None:
             hint="Send the file to another pod.",
             data={"pod": pod.name},
         )
-    if not isinstance(pod, Connected | Draining) or not pod.address:
+    if not reporting(pod) or not pod.address:
         return Problem(
             code="pod_offline",
             detail=f"pod {pod.name} does not report at present",
@@ -111,10 +111,11 @@ def export(message: Message[AdmitExport], work: Work, config: Config) -> ExportG
     names = placement.known if command.pod is None else tuple(n for n in placement.known if n == command.pod)
     pods = {name: work.get(POD, name) for name in names}
     id = copy_id(command.version, command.bearer, 0)
+    attempt = message.at.microsecond  # another holder first each time: nobody counts what exports cost them
     holders = [
         HolderView(pod=pod.name, address=pod.address)
-        for pod in sources(names, pods, id, command.bearer, message.at.microsecond)
-        if isinstance(pod, Connected | Draining)
+        for pod in choose(None, pods, {}, attempt, id, placement.source)
+        if reporting(pod)
     ]
     if not holders:
         where = "no pod" if command.pod is None else f"pod {command.pod[:32]!r}"

@@ -1,6 +1,8 @@
 """The durables of the connectors: each enrolled pod has one, whatever happened to the server (nats.md P2).
 
-A connector may not make its own, so the replicator does: at once when a pod enrolled, and again every few seconds.
+A connector may not make its own, so the replicator does: at once when a pod enrolled, and again every few seconds. The
+server is asked what it has, page by page, and only what is missing or wrong is made, some at a time: with thousands of
+pods that is a handful of questions.
 """
 
 import asyncio
@@ -17,8 +19,11 @@ from replicator.domain.pod import Removed
 from replicator.settings import ReplicatorSettings
 from runtime.service import Service, kept, task
 from runtime.store import Row
-from runtime.topology import TopologyError, ensure_durable
+from runtime.topology import TopologyError, ensure_durables
 from runtime.work import Batch
+
+STREAM = "TO_PODS"
+"""Where connectors have their durables."""
 
 log = structlog.get_logger()
 
@@ -49,14 +54,15 @@ async def _guard(service: Service, wake: asyncio.Event, every: float) -> None:
 
 
 async def ensure_all(service: Service) -> None:
-    """Make or correct the durable of every enrolled pod; what the server refuses is logged and left for next time."""
+    """Make or correct the durables of enrolled pods that are not as they should be; what the server refuses is logged
+    and left for next time."""
     js = service.nats.jetstream()
     rows = await service.reader.rows("SELECT body FROM documents WHERE kind = ?", (POD.name,))
-    for pod in (POD.decode(body) for (body,) in rows):
-        if isinstance(pod, Removed):
-            continue
-        for durable in durables(Speaker.CONNECTOR, pod.name):
-            try:
-                await ensure_durable(js, durable)
-            except TopologyError as error:
-                log.warning("durable_not_ensured", pod=pod.name, error=str(error))
+    pods = [pod.name for pod in (POD.decode(body) for (body,) in rows) if not isinstance(pod, Removed)]
+    wanted = [durable for pod in pods for durable in durables(Speaker.CONNECTOR, pod)]
+    try:
+        refused = await ensure_durables(js, STREAM, wanted)
+    except TopologyError as error:
+        refused = [error]
+    for failure in refused:
+        log.warning("durable_not_ensured", error=str(failure))

@@ -8,6 +8,7 @@ import msgspec
 from contracts.events.from_pods import (
     CopyContinued,
     CopyCorrupted,
+    CopyDropped,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -15,11 +16,56 @@ from contracts.events.from_pods import (
     PodAnnounced,
     PodReported,
 )
-from contracts.events.hub import VersionPublishRequested
-from contracts.requests import AdmitExport, AdmitUpload, SetPodLimits
-from replicator import copies, grants, limits, pods
+from contracts.events.hub import VersionCancelRequested, VersionPublishRequested, VersionUnpublishRequested
+from contracts.requests import (
+    AdmitExport,
+    AdmitUpload,
+    DropPolicy,
+    EditPlacement,
+    EnrollPod,
+    PausePlacement,
+    RemoveCopy,
+    RepairCopy,
+    RequestInventory,
+    SetPodLabels,
+    SetPodLimits,
+    SetPodState,
+    SetPolicy,
+    SuspendPolicy,
+)
+from replicator import (
+    advance,
+    copies,
+    editing,
+    grants,
+    healing,
+    held,
+    inventory,
+    labels,
+    limits,
+    placing,
+    pods,
+    policies,
+    publishing,
+    receiving,
+    rollback,
+    standing,
+    steering,
+)
 from replicator.config import Config
-from replicator.messages import LOCAL, PodSilent, PublishOverdue, RepairStalled, RetryDue
+from replicator.messages import (
+    LOCAL,
+    Advance,
+    Dispatch,
+    PlaceByPolicy,
+    PodJoined,
+    PublishOverdue,
+    RepairStalled,
+    RetryDue,
+    RollBack,
+    Sweep,
+)
+from replicator.upkeep import Adoption, Compare, Leaving, PodSilent, SoughtStale, Tally
 from runtime.work import Handle, Keys, Message, Reaction, Work
 
 __all__ = ["LOCAL", "Config", "reactions"]
@@ -27,24 +73,49 @@ __all__ = ["LOCAL", "Config", "reactions"]
 _Handle = Callable[[Message[Any], Work, Config], msgspec.Struct | None]
 
 _TABLE: dict[type, tuple[Keys, _Handle]] = {
-    VersionPublishRequested: (copies.publish_keys, copies.publish),
+    VersionPublishRequested: (publishing.publish_keys, publishing.publish),
+    VersionCancelRequested: (publishing.cancel_keys, publishing.cancel),
+    VersionUnpublishRequested: (publishing.cancel_keys, publishing.unpublish),
     CopyTransferred: (copies.report_keys, copies.report),
     CopyFinalised: (copies.report_keys, copies.report),
     CopyRejected: (copies.report_keys, copies.report),
     CopyContinued: (copies.serving_keys, copies.continued),
     CopyCorrupted: (copies.serving_keys, copies.corrupted),
+    CopyDropped: (copies.report_keys, copies.dropped),
     PodAnnounced: (pods.announced_keys, pods.announced),
     PodReported: (pods.reported_keys, pods.reported),
-    InventoryReported: (pods.inventory_keys, pods.inventory),
+    InventoryReported: (inventory.page_keys, inventory.page),
     SetPodLimits: (limits.limits_keys, limits.set_limits),
+    EnrollPod: (labels.enroll_keys, labels.enroll),
+    SetPodLabels: (labels.labels_keys, labels.set_labels),
+    SetPodState: (standing.state_keys, standing.set_state),
+    RequestInventory: (inventory.request_keys, inventory.request),
+    SetPolicy: (policies.change_keys, policies.change),
+    SuspendPolicy: (policies.change_keys, policies.change),
+    DropPolicy: (policies.change_keys, policies.drop),
+    PodJoined: (policies.gather_keys, policies.gather),
+    Sweep: (policies.sweep_keys, policies.sweep),
+    PlaceByPolicy: (placing.place_keys, placing.place),
+    EditPlacement: (editing.edit_keys, editing.edit),
+    PausePlacement: (steering.pause_keys, steering.pause),
+    RemoveCopy: (steering.copy_keys, steering.remove_copy),
+    RepairCopy: (steering.copy_keys, steering.repair_copy),
     AdmitUpload: (grants.upload_keys, grants.upload),
     AdmitExport: (grants.export_keys, grants.export),
     RetryDue: (copies.serving_keys, copies.retry),
     RepairStalled: (copies.serving_keys, copies.stalled),
-    PublishOverdue: (copies.overdue_keys, copies.overdue),
+    RollBack: (rollback.roll_back_keys, rollback.roll_back),
+    PublishOverdue: (publishing.overdue_keys, publishing.overdue),
     PodSilent: (pods.silent_keys, pods.silent),
+    Compare: (healing.compare_keys, healing.differ),
+    Tally: (held.tally_keys, held.tally),
+    Adoption: (healing.adoption_keys, healing.adoption),
+    SoughtStale: (healing.stale_keys, healing.stale),
+    Leaving: (standing.leaving_keys, standing.leave),
+    Dispatch: (receiving.dispatch_keys, receiving.dispatched),
+    Advance: (advance.advance_keys, advance.advanced),
 }
-_PASSING = (AdmitUpload, AdmitExport)
+_PASSING = (AdmitUpload, AdmitExport, RequestInventory)
 """What a pod's state refuses now is admitted once the pod is back, also to whoever asks with the same key."""
 
 

@@ -8,8 +8,9 @@ from contracts.errors import Problem
 from contracts.events.to_pods import LimitsChanged
 from contracts.requests import SetPodLimits
 from contracts.views import PodView
+from replicator import slots
 from replicator.config import Config
-from replicator.documents import LIMITS, POD
+from replicator.documents import LIMITS, POD, QUEUE
 from replicator.domain.limits import PodLimits, decide
 from replicator.domain.pod import Removed
 from replicator.views import no_pod, pod_view
@@ -17,9 +18,10 @@ from runtime.work import Get, Message, Ref, Work
 
 
 def limits_keys(message: Message[SetPodLimits], _: Get) -> Iterator[Ref]:
-    """The pod and its limits."""
+    """The pod, its limits, and its queue, which its view tells too."""
     yield POD(message.body.pod)
     yield LIMITS(message.body.pod)
+    yield QUEUE(message.body.pod)
 
 
 def set_limits(message: Message[SetPodLimits], work: Work, _: Config) -> PodView | Problem:
@@ -29,13 +31,14 @@ def set_limits(message: Message[SetPodLimits], work: Work, _: Config) -> PodView
     if pod is None or isinstance(pod, Removed):
         return no_pod(command.pod)
     known = work.get(LIMITS, command.pod) or PodLimits()
-    wanted = decide(known, command, _zone_exists)
+    wanted = decide(known, command, _zone_exists, work.floor)
     if isinstance(wanted, Problem):
         return wanted
     if wanted is not known:
         work.put(LIMITS, command.pod, wanted)
         tell_limits(work, command.pod)
-    return pod_view(pod, wanted)
+        slots.changed(work, command.pod)  # a window may have opened, or a slot been given
+    return pod_view(pod, wanted, work.get(QUEUE, command.pod), at=message.at)
 
 
 def tell_limits(work: Work, pod: str) -> None:

@@ -3,23 +3,35 @@
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from contracts.errors import Failure
 from contracts.names import copy_id
-from replicator.domain.copy import Copy, Corrupt, RetryPending
+from replicator.domain.copy import Copy, RetryPending
+from replicator.upkeep import Adoption, Compare, Leaving, PodSilent, SoughtStale, Tally
 from runtime.work import Local, Work
 
 
 class RetryDue(Local, frozen=True, kw_only=True, tag="retry_due"):
-    """The attempt after ``attempt`` may begin; of a CORRUPT copy, if somebody holds the version by now."""
+    """The attempt after ``attempt`` may begin; of a copy that was lost, if somebody holds the version by now."""
 
     copy: str
     attempt: int
 
 
 class RepairStalled(Local, frozen=True, kw_only=True, tag="repair_stalled"):
-    """The ticket of a repair's attempt ended, and its pod did not ask for another: nothing more will come of it."""
+    """The ticket of an attempt without a deadline ended, and its pod did not ask for another: nothing will come of
+    it."""
 
     copy: str
     attempt: int
+
+
+class RollBack(Local, frozen=True, kw_only=True, tag="roll_back"):
+    """A copy of an all-or-nothing publish failed for good: take back what the publish made, and see whether all of it
+    is gone. Set anew until it is."""
+
+    version: str
+    publication: int
+    failure: Failure
 
 
 class PublishOverdue(Local, frozen=True, kw_only=True, tag="publish_overdue"):
@@ -29,13 +41,62 @@ class PublishOverdue(Local, frozen=True, kw_only=True, tag="publish_overdue"):
     publication: int
 
 
-class PodSilent(Local, frozen=True, kw_only=True, tag="pod_silent"):
-    """A pod that has not reported by now is OFFLINE. Set anew when it fires, so that a heartbeat costs no reminder."""
+class Dispatch(Local, frozen=True, kw_only=True, tag="dispatch"):
+    """A slot of the pod became free, or the pod's standing changed: see who of its queue can start."""
 
     pod: str
 
 
-LOCAL: TypeAlias = RetryDue | RepairStalled | PublishOverdue | PodSilent
+class Advance(Local, frozen=True, kw_only=True, tag="advance"):
+    """Something that a version's copies wait for may have come about: a feeder, a turn, a time. See who can start."""
+
+    version: str
+
+
+class PodJoined(Local, frozen=True, kw_only=True, tag="pod_joined"):
+    """A pod is new to policies, or not what it was."""
+
+    pod: str
+
+
+class Sweep(Local, frozen=True, kw_only=True, tag="sweep"):
+    """Place what policies want: of ``tenant`` (empty: of all) and ``images`` (none: all), on ``pods`` (none: all;
+    ``gathered``: those that joined lately), beginning behind (image, policy, version) ``after``. Before it was looked
+    whether policies want anything at all (``needed``), no pods are loaded."""
+
+    tenant: str = ""
+    images: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()
+    gathered: bool = False
+    needed: bool = False
+    after: tuple[str, str, str] = ("", "", "")
+
+
+class PlaceByPolicy(Local, frozen=True, kw_only=True, tag="place_by_policy"):
+    """Add ``pods`` that lack a version and that ``policy`` wants it on."""
+
+    version: str
+    policy: str
+    pods: tuple[str, ...]
+
+
+LOCAL: TypeAlias = (
+    Dispatch
+    | Advance
+    | RetryDue
+    | RepairStalled
+    | RollBack
+    | PublishOverdue
+    | PodSilent
+    | Compare
+    | Tally
+    | Adoption
+    | SoughtStale
+    | Leaving
+    | PodJoined
+    | Sweep
+    | PlaceByPolicy
+)
 
 
 def remind_retry(work: Work, id: str, copy: RetryPending) -> None:
@@ -43,7 +104,7 @@ def remind_retry(work: Work, id: str, copy: RetryPending) -> None:
     work.remind(f"retry:{id}", copy.next_attempt, RetryDue(copy=id, attempt=copy.attempt), saga=copy.saga)
 
 
-def remind_repair(work: Work, copy: Corrupt | RetryPending, seconds: float) -> None:
+def remind_repair(work: Work, copy: Copy, seconds: float) -> None:
     """Look again after ``seconds`` whether ``copy`` can be made anew."""
     id = copy_id(copy.version, copy.pod, copy.replica)
     due = work.message.at + timedelta(seconds=seconds)
@@ -51,7 +112,7 @@ def remind_repair(work: Work, copy: Corrupt | RetryPending, seconds: float) -> N
 
 
 def remind_stall(work: Work, id: str, copy: Copy, due: datetime) -> None:
-    """Take the latest attempt of a repair for lost at ``due``; replaces what was said of it before."""
+    """Take the latest attempt of a copy for lost at ``due``; replaces what was said of it before."""
     work.remind(f"stall:{id}", due, RepairStalled(copy=id, attempt=copy.attempt), saga=copy.saga)
 
 
@@ -71,6 +132,33 @@ def remind_overdue(work: Work, version: str, publication: int, deadline: datetim
     work.remind(f"overdue:{version}:{publication}", deadline, body)
 
 
-def remind_silence(work: Work, pod: str, due: datetime) -> None:
-    """Ask at ``due`` whether the pod still reports."""
-    work.remind(f"silent:{pod}", due, PodSilent(pod=pod), saga="")
+def remind_roll_back(work: Work, version: str, publication: int, failure: Failure, seconds: float = 0.0) -> None:
+    """Take a publish back, or look after ``seconds`` how far that has come. One reminder for all copies that fail."""
+    due = work.message.at + timedelta(seconds=seconds)
+    body = RollBack(version=version, publication=publication, failure=failure)
+    work.remind(f"rollback:{version}", due, body)
+
+
+def forget_roll_back(work: Work, version: str) -> None:
+    """There is nothing to take back any more."""
+    work.forget(f"rollback:{version}")
+
+
+def remind_dispatch(work: Work, pod: str) -> None:
+    """Look at the pod's queue as soon as this is committed; once, however many messages of a batch ask for it."""
+    work.remind(f"dispatch:{pod}", work.message.at, Dispatch(pod=pod), saga="")
+
+
+def remind_window(work: Work, pod: str, due: datetime) -> None:
+    """Look at the pod's queue when its windows open or close."""
+    work.remind(f"window:{pod}", due, Dispatch(pod=pod), saga="")
+
+
+def remind_advance(work: Work, version: str) -> None:
+    """Look at the version's copies as soon as this is committed."""
+    work.remind(f"advance:{version}", work.message.at, Advance(version=version))
+
+
+def remind_later(work: Work, version: str, due: datetime) -> None:
+    """Look at the version's copies at ``due``: its time has come, or a group has drawn on its feeder for too long."""
+    work.remind(f"later:{version}", due, Advance(version=version))

@@ -1,139 +1,199 @@
 """Reactions to what pods say of themselves, and to their silence."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-import msgspec
+import structlog
 
-from contracts.events.from_pods import InventoryReported, PodAnnounced, PodReported
-from contracts.events.hub import PodConnected, PodDisconnected, PodEnrolled
-from contracts.events.to_pods import InventoryRequested
+from contracts.events.from_pods import PodAnnounced, PodReported
+from contracts.events.hub import (
+    PodConnected,
+    PodDisconnected,
+    PodDrained,
+    PodEnrolled,
+    PodReadmitted,
+    PodRelabelled,
+    PodRemoved,
+)
+from replicator import copies, policies, slots
 from replicator.config import Config
-from replicator.copies import again
-from replicator.documents import COPY, INVENTORY, LIMITS, PLACEMENT, POD
-from replicator.domain.copy import Corrupt, Finalizing, Pending, Replicating
-from replicator.domain.inventory import collect, wanted
+from replicator.documents import LEDGER, LIMITS, POD, QUEUE
+from replicator.domain.enrolment import Leave, admitted
+from replicator.domain.inventory import wanted
 from replicator.domain.pod import (
     Announced,
-    Connected,
-    Draining,
+    Drained,
     Enrolled,
+    Expelled,
     Fact,
-    Offline,
     Pod,
+    Readmitted,
+    Relabelled,
+    Removed,
     Returned,
     Seen,
     Silence,
     Vanished,
     decide,
+    effective_labels,
     evolve,
+    listened,
+    patience,
+    reporting,
     silent_at,
-    with_inventory,
+    unnamed,
 )
-from replicator.domain.verdict import Start
-from replicator.domain.verdict import decide as decide_copy
+from replicator.domain.queue import Queue
+from replicator.inventory import ask, doubt
 from replicator.limits import tell_limits
-from replicator.messages import PodSilent, remind_silence
-from replicator.moves import move
-from replicator.serving import request, serving
+from replicator.upkeep import PodSilent, remind_silence
+from runtime.tickets import TicketError
 from runtime.work import Get, Message, Ref, Work
 
-PUT_VM = "INSERT OR REPLACE INTO vms (pod, generation, name, body) VALUES (?, ?, ?, ?)"
-PUT_ITEM = "INSERT OR REPLACE INTO items (pod, generation, version, datastore, body) VALUES (?, ?, ?, ?, ?)"
-DROP_VMS = "DELETE FROM vms WHERE pod = ? AND generation < ?"
-DROP_UNFINISHED_VMS = "DELETE FROM vms WHERE pod = ? AND generation > ? AND generation < ?"
-DROP_UNFINISHED_ITEMS = "DELETE FROM items WHERE pod = ? AND generation > ? AND generation < ?"
-DROP_ITEMS = "DELETE FROM items WHERE pod = ? AND generation < ?"
-# The statements of a batch run one kind after the other, whatever the order of its messages: rows of a generation are
-# only ever put, and only generations older than a complete one are dropped, so the order does not matter.
+log = structlog.get_logger()
 
 
 def announced_keys(message: Message[PodAnnounced], get: Get) -> Iterator[Ref]:
-    """The pod and its limits, its unfinished copies, and who may serve them."""
+    """The pod, its limits, and the copies of which it is to hear again."""
     return _return_keys(message.pod, get)
 
 
 def reported_keys(message: Message[PodReported], get: Get) -> Iterator[Ref]:
-    """The pod alone; when it comes back, its limits and its unfinished copies too."""
-    if isinstance(get(POD, message.pod), Offline):
-        return _return_keys(message.pod, get)
-    return iter([POD(message.pod)])
+    """The pod and its queue; the copies of which it is to hear again, when it comes back or does not name them."""
+    name = message.pod
+    yield POD(name)
+    yield QUEUE(name)
+    pod = get(POD, name)
+    if pod is None:
+        return
+    if wanted(pod, message.body.root) or _untold(pod, get(QUEUE, name), message.at):
+        yield LEDGER(name)
+    if not reporting(pod):
+        yield from _return_keys(name, get)
+        return
+    for id in listened(pod, _unnamed(name, message.body, get), message.at)[1]:
+        yield from copies.resume_keys(id, get)
 
 
 def _return_keys(name: str, get: Get) -> Iterator[Ref]:
     yield POD(name)
     yield LIMITS(name)
-    pod = get(POD, name)
-    if pod is None:
-        return
-    for id in pod.waiting:
-        yield COPY(id)
-        copy = get(COPY, id)
-        if copy is not None:
-            yield from serving(copy, get)
+    yield QUEUE(name)
+    for id in (*_at(name, get, "running"), *_at(name, get, "leaving")):
+        yield from copies.resume_keys(id, get)
+
+
+def _at(name: str, get: Get, place: str) -> tuple[str, ...]:
+    """The pod's copies in one place of its queue."""
+    queue = get(QUEUE, name)
+    return () if queue is None else tuple(id for id, entry in queue.copies.items() if entry.place == place)
+
+
+def _unnamed(name: str, words: PodReported, get: Get) -> Iterator[str]:
+    return unnamed(_at(name, get, "running"), _at(name, get, "leaving"), words)
+
+
+def _untold(pod: Pod, queue: Queue | None, at: datetime) -> list[int]:
+    """The sections in which something came or went, and of which the pod has told nothing for too long."""
+    if queue is None:
+        return []
+    return [section for section, since in queue.unseen.items() if at - since >= patience(pod)]
 
 
 def announced(message: Message[PodAnnounced], work: Work, config: Config) -> None:
-    """A connector started: enrol its pod, and repeat what it may have missed."""
+    """A connector started: enrol its pod if it may join, and repeat what it may have missed."""
     pod = work.get(POD, message.pod)
-    facts = decide(pod, message.pod, message.body, message.at)
+    leave = _leave(message, config) if pod is None or isinstance(pod, Removed) else None
+    if not admitted(pod, leave):
+        # Once for each start of a connector: that is how often it announces itself.
+        log.warning("pod_not_admitted", pod=message.pod, boot=message.body.boot, removed=pod is not None)
+        return
+    facts = decide(pod, message.pod, message.body, message.at, {} if leave is None else leave.labels)
     if not facts:
         return
-    pod = _apply(work, pod, message.pod, facts)
+    pod = apply(work, pod, message.pod, facts)
+    policies.joined(work, pod.name)
     _resume(work, config, pod)
-    if isinstance(pod, Connected):
-        remind_silence(work, pod.name, silent_at(pod))
+
+
+def _leave(message: Message[PodAnnounced], config: Config) -> Leave | None:
+    """With whose leave the pod would join."""
+    token, signer = message.body.token, config.enrolment
+    if token and signer is not None:
+        try:
+            enrolment = signer.check(token, message.at)
+        except TicketError as error:
+            log.warning("enrolment_token_refused", pod=message.pod, reason=error.reason)
+        else:
+            if enrolment.pod == message.pod:
+                return Leave(enrolment.labels, enrolment.issued)
+            log.warning("enrolment_token_refused", pod=message.pod, reason="made for another pod")
+    return Leave() if config.open_house else None
 
 
 def reported(message: Message[PodReported], work: Work, config: Config) -> None:
-    """A heartbeat: the pod is there. An unknown inventory is asked for until it came."""
-    pod = work.get(POD, message.pod)
-    facts = decide(pod, message.pod, message.body, message.at)
-    if not facts:
+    """A heartbeat: the pod is there. What it does not seem to know is said again, an unknown inventory asked for."""
+    name = message.pod
+    pod = work.get(POD, name)
+    facts = decide(pod, name, message.body, message.at, {})
+    if pod is None or not facts:
         return
-    pod = _apply(work, pod, message.pod, facts)
+    overdue: tuple[str, ...] = ()
+    if reporting(pod):
+        pod, overdue = listened(pod, _unnamed(name, message.body, work.get), message.at)
+    if untold := _untold(pod, work.get(QUEUE, name), message.at):
+        pod = doubt(work, pod, untold)
+    pod = apply(work, pod, name, facts)
     if wanted(pod, message.body.root):
-        work.emit(InventoryRequested(pod=pod.name, root=message.body.root), saga="")
+        ask(work, pod, message.body.root)
+    for id in overdue:
+        copies.resume(work, config, id, name)
     if any(isinstance(fact, Returned) for fact in facts):
+        policies.joined(work, name)
         _resume(work, config, pod)
-        remind_silence(work, pod.name, silent_at(pod))
 
 
-def _apply(work: Work, pod: Pod | None, name: str, facts: Iterable[Fact]) -> Pod:
+def apply(work: Work, pod: Pod | None, name: str, facts: Iterable[Fact]) -> Pod:
+    """Keep the pod after ``facts``, and say those that concern others. Whose turn it is may be another's by them."""
     for fact in facts:
-        pod = evolve(pod, fact)
-        match fact:
-            case Enrolled():
-                enrolled = PodEnrolled(pod=name, hypervisor=pod.hypervisor, revision=pod.revision)
-                work.emit(enrolled, saga="")
-            case Returned():
-                work.emit(PodConnected(pod=name, revision=pod.revision), saga="")
-            case Vanished():
-                work.emit(PodDisconnected(pod=name, revision=pod.revision), saga="")
-            case Announced() | Seen():
-                pass  # known to the replicator alone
+        pod = evolve(pod, fact, work.floor)
+        _say(work, pod, fact)
     if pod is None:
         raise ValueError("a pod without facts was not changed")
     work.put(POD, name, pod)
     return pod
 
 
+def _say(work: Work, pod: Pod, fact: Fact) -> None:
+    name, revision = pod.name, pod.revision
+    match fact:
+        case Enrolled():
+            labels = effective_labels(pod)
+            work.emit(PodEnrolled(pod=name, hypervisor=pod.hypervisor, labels=labels, revision=revision), saga="")
+        case Returned():
+            work.emit(PodConnected(pod=name, labels=effective_labels(pod), revision=revision), saga="")
+        case Vanished():
+            work.emit(PodDisconnected(pod=name, revision=revision), saga="")
+        case Drained():
+            work.emit(PodDrained(pod=name, revision=revision), saga="")
+        case Readmitted():
+            work.emit(PodReadmitted(pod=name, revision=revision), saga="")
+        case Relabelled():
+            work.emit(PodRelabelled(pod=name, labels=effective_labels(pod), revision=revision), saga="")
+        case Expelled():
+            work.emit(PodRemoved(pod=name, revision=revision), saga="")
+        case Announced() | Seen():
+            return  # known to the replicator alone
+    slots.changed(work, name)
+
+
 def _resume(work: Work, config: Config, pod: Pod) -> None:
-    """Tell its limits again, ask again for what is under way, with the same attempt; start what waited for the pod."""
+    """Tell the pod its limits again, and what it is at work on or has to drop; look after it when it goes silent."""
+    remind_silence(work, pod.name, silent_at(pod))
     tell_limits(work, pod.name)
-    if not isinstance(pod, Connected | Draining):
-        return
-    for id in pod.waiting:
-        copy = work.get(COPY, id)
-        placement = work.get(PLACEMENT, copy.version) if copy is not None else None
-        if placement is None:
-            continue
-        match copy:
-            case Replicating() | Finalizing():
-                request(work, config, copy, placement)
-            case Pending() if isinstance(pod, Connected):
-                move(work, config, copy, decide_copy(copy, Start()), placement)
-            case Corrupt():
-                again(work, config, copy)
+    slots.changed(work, pod.name)
+    for id in (*_at(pod.name, work.get, "running"), *_at(pod.name, work.get, "leaving")):
+        copies.resume(work, config, id, pod.name)
 
 
 def silent_keys(message: Message[PodSilent], _: Get) -> Iterator[Ref]:
@@ -145,42 +205,8 @@ def silent(message: Message[PodSilent], work: Work, _: Config) -> None:
     """The pod is OFFLINE if it did not report; otherwise ask again when it would be."""
     name = message.body.pod
     pod = work.get(POD, name)
-    facts = decide(pod, name, Silence(), message.at)
+    facts = decide(pod, name, Silence(), message.at, {})
     if facts:
-        _apply(work, pod, name, facts)
-    elif isinstance(pod, Connected):
+        apply(work, pod, name, facts)
+    elif pod is not None and reporting(pod):
         remind_silence(work, name, silent_at(pod))
-
-
-def inventory_keys(message: Message[InventoryReported], _: Get) -> Iterator[Ref]:
-    """The pod and what came of its inventory so far."""
-    yield POD(message.pod)
-    yield INVENTORY(message.pod)
-
-
-def inventory(message: Message[InventoryReported], work: Work, _: Config) -> None:
-    """Keep a page; with the last one the whole inventory takes the place of the one before."""
-    name, words = message.pod, message.body
-    pod = work.get(POD, name)
-    if pod is None:
-        return
-    before = work.get(INVENTORY, name)
-    collecting = collect(before, pod, words, message.at)
-    if collecting is None:
-        return
-    if before is not None and before.generation != collecting.generation:
-        # The pod began anew: what it left unfinished goes, so that a pod can never fill the tables.
-        for statement in (DROP_UNFINISHED_VMS, DROP_UNFINISHED_ITEMS):
-            work.write(statement, name, pod.generation, collecting.generation)
-    for vm in words.vms:
-        work.write(PUT_VM, name, collecting.generation, vm.name, msgspec.json.encode(vm).decode())
-    for item in words.items:
-        body = msgspec.json.encode(item).decode()
-        work.write(PUT_ITEM, name, collecting.generation, item.version, item.datastore, body)
-    if not collecting.complete:
-        work.put(INVENTORY, name, collecting)
-        return
-    work.put(INVENTORY, name, None)
-    work.put(POD, name, with_inventory(pod, collecting.root, collecting.generation, message.at))
-    work.write(DROP_VMS, name, collecting.generation)
-    work.write(DROP_ITEMS, name, collecting.generation)

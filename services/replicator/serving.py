@@ -1,4 +1,4 @@
-"""Asking a pod for a copy: who serves it, and the ticket that opens their doors."""
+"""Asking a pod for a copy: who serves it, where it is to lie, and the ticket that opens the holders' doors."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,22 +6,31 @@ from datetime import datetime, timedelta
 from contracts.events.to_pods import CopyExtended, CopyRequested, Holder
 from contracts.names import copy_id
 from replicator.config import Config
-from replicator.documents import COPY, PLACEMENT, POD
-from replicator.domain.copy import Available, Copy, receiving
-from replicator.domain.placement import Placement, sources
-from replicator.domain.pod import Connected
+from replicator.documents import COPY, PLACEMENT, POD, RUN
+from replicator.domain.copy import Available, Copy, RetryPending, endless, receiving, siblings, wanted
+from replicator.domain.eligibility import rooms
+from replicator.domain.placement import Placement
+from replicator.domain.pod import reporting
+from replicator.domain.run import group_of, loads_of
+from replicator.domain.sources import choose
 from replicator.messages import remind_stall
 from runtime.tickets import Ticket
 from runtime.work import Get, Ref, Work
+
+HOLDERS_OFFERED = 8
+"""Complete holders named in one request: a message stays far below its limit of 64 KiB."""
 
 
 def serving(copy: Copy, get: Get) -> Iterator[Ref]:
     """The documents from which the holders for a copy are chosen; a bounded number, however many pods there are."""
     yield POD(copy.pod)
+    yield RUN(copy.version)
     for peer in copy.peers:
         yield POD(peer)
         yield COPY(copy_id(copy.version, peer, copy.replica))
     yield PLACEMENT(copy.version)
+    for id in siblings(copy):
+        yield COPY(id)
     placement = get(PLACEMENT, copy.version)
     if placement is not None:
         for name in placement.known:
@@ -32,7 +41,10 @@ def holders(work: Work, copy: Copy, placement: Placement) -> tuple[Holder, ...]:
     """Who serves the copy's next or latest attempt at this moment, complete holders first.
 
     A peer whose copy is AVAILABLE is a complete holder; one that still receives and is in touch serves what it has.
+    Nobody serves a shallow copy.
     """
+    if placement.shallow:
+        return ()
     id = copy_id(copy.version, copy.pod, copy.replica)
     complete: list[str] = list(placement.known)
     partial: list[str] = []
@@ -42,20 +54,56 @@ def holders(work: Work, copy: Copy, placement: Placement) -> tuple[Holder, ...]:
             complete.append(peer)
         elif receiving(theirs):
             partial.append(peer)
-    names = dict.fromkeys(complete)
-    pods = {name: work.get(POD, name) for name in (copy.pod, *names, *partial)}
-    found = [Holder(pod=pod.name, address=pod.address) for pod in sources(names, pods, id, copy.pod, copy.attempt)]
+    pods = {name: work.get(POD, name) for name in dict.fromkeys(complete)}
+    run = work.get(RUN, copy.version)
+    loads = {} if run is None else loads_of(run)
+    chosen = choose(work.get(POD, copy.pod), pods, loads, copy.attempt, id, placement.source)
+    hold = None if run is None else run.holds.get(group_of(copy.pod, copy.replica, copy.peers))
+    if hold is not None and copy.attempt <= copy.first:  # the group's feeder, until an attempt with it failed
+        chosen.sort(key=lambda pod: pod.name != hold.feeder)
+    found = [Holder(pod=pod.name, address=pod.address) for pod in chosen[:HOLDERS_OFFERED]]
     for name in partial:
-        pod = pods[name]
-        if name not in names and isinstance(pod, Connected) and pod.address:
+        pod = work.get(POD, name)
+        if name not in pods and pod is not None and reporting(pod) and pod.address:
             found.append(Holder(pod=name, address=pod.address, complete=False))
     return tuple(found)
 
 
 def repairable(work: Work, copy: Copy, placement: Placement) -> bool:
-    """Whether a pod in touch holds the whole version, so that an attempt can succeed."""
+    """Whether an attempt can succeed: a pod in touch holds the whole version, or another copy on the same pod is
+    AVAILABLE. The source pod makes its own from what it has."""
+    pod = work.get(POD, copy.pod)
+    if copy.pod == placement.source and not placement.bare:
+        return True
+    others = [work.get(COPY, id) for id in siblings(copy)]
+    if any(isinstance(one, Available) for one in others):
+        return True
     pods = [work.get(POD, holder.pod) for holder in holders(work, copy, placement) if holder.complete]
-    return any(isinstance(pod, Connected) for pod in pods)
+    return any(one is not None and reporting(one) for one in pods if one is not pod)
+
+
+def datastore_for(work: Work, copy: Copy, placement: Placement) -> str | None:
+    """Where the copy's next attempt is to lie; None leaves it to the pod.
+
+    The copies of a version on a pod lie on a datastore each. One that was there before goes where it was, unless that
+    is gone or turned out to be full.
+    """
+    others = [work.get(COPY, id) for id in siblings(copy)]
+    taken = {one.datastore for one in others if one is not None and wanted(one) and one.datastore}
+    pod = work.get(POD, copy.pod)
+    stores = () if pod is None else pod.datastores
+    full = isinstance(copy, RetryPending) and copy.failure.code in ("no_space", "quota_exceeded", "datastore_taken")
+    kept = copy.datastore and copy.datastore not in taken and not full
+    if kept and any(store.name == copy.datastore for store in stores):
+        return copy.datastore
+    if pod is None or copy.among == 1:
+        return None
+    found = rooms(pod, placement.manifest, placement.terms, taken=frozenset(taken))
+    other = [store.name for store in found if not (full and store.name == copy.datastore)]
+    if other:
+        return other[0]
+    left = [store.name for store in stores if store.name not in taken]
+    return left[0] if left else None
 
 
 def request(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
@@ -65,7 +113,8 @@ def request(work: Work, config: Config, copy: Copy, placement: Placement) -> Non
     asked = CopyRequested(
         pod=copy.pod, copy=id, version=copy.version, image=copy.image,
         tenant=placement.tenant, attempt=copy.attempt, manifest=placement.manifest,
-        holders=holders(work, copy, placement), ticket=ticket, ticket_expires=expires,
+        holders=holders(work, copy, placement), ticket=ticket, ticket_expires=expires, datastore=copy.datastore,
+        replica=copy.replica, priority=placement.terms.priority, shallow=placement.shallow,
     )  # fmt: skip
     work.emit(asked, saga=copy.saga)
 
@@ -83,9 +132,9 @@ def extend(work: Work, config: Config, copy: Copy, placement: Placement) -> None
 
 def _ticket(work: Work, config: Config, id: str, copy: Copy, placement: Placement) -> tuple[str, datetime]:
     """A ticket opens doors for the configured time, and never beyond the publish's deadline, when a copy is withdrawn
-    anyway. A repair has no deadline but its tickets: who lets one end is not at work any more."""
+    anyway. A copy without a deadline has its tickets instead: who lets one end is not at work any more."""
     expires = work.message.at + timedelta(seconds=config.ticket_seconds)
-    if copy.repairing:
+    if endless(copy):
         remind_stall(work, id, copy, expires)
     else:
         expires = min(expires, placement.deadline)

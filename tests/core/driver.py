@@ -25,8 +25,9 @@ class Driver:
 
     ``documents`` is what is stored (JSON by kind name and id), ``emitted`` everything said so far, ``reminders`` what
     is still to come due by name, ``writes`` the rows for read-side tables, ``reply`` the last handler's return value,
-    ``now`` the time given to messages that bring none. ``ids`` tells the ids of one driver from those of another:
-    two hex digits at their end, after a counter, so that they sort by age as a UUIDv7 does.
+    ``now`` the time given to messages that bring none, ``floor`` that of the work (`Work.floor`). ``ids`` tells the ids
+    of one driver from those of another: two hex digits at their end, after a counter, so that they sort by age as a
+    UUIDv7 does.
     """
 
     def __init__(self, reactions: Mapping[type, Reaction], *, ids: str = "00", dedupe: bool = True) -> None:
@@ -38,6 +39,7 @@ class Driver:
         self.seen: set[tuple[str, str]] = set()
         self.reply: msgspec.Struct | None = None
         self.now = START
+        self.floor = 0
         self._dedupe = dedupe
         self._suffix = ids
         self._counter = itertools.count(1)
@@ -80,7 +82,7 @@ class Driver:
         work = Work(batch, message)
         reply = reaction.handle(message, work)
         if isinstance(reply, Problem):
-            left = [*work.changed, *work.emitted, *work.reminders, *work.writes]
+            left = [*work.changed, *work.emitted, *work.reminders, *work.writes, *work.sums]
             assert not left, f"a Problem changed something: {left}"
         if crash:
             return []
@@ -119,7 +121,7 @@ class Driver:
         return [one.event for one in (self.emitted if said is None else said)]
 
     def _load(self, reaction: Reaction, message: Message[Any]) -> Batch:
-        batch = Batch(new_id=self.new_id)
+        batch = Batch(new_id=self.new_id, floor=self.floor)
         while missing := [ref for ref in reaction.keys(message, batch.get) if not batch.holds(ref)]:
             for ref in missing:
                 self._load_one(batch, ref)
@@ -145,5 +147,5 @@ class Driver:
                 self.reminders[name] = reminder
             else:
                 self.reminders.pop(name, None)
-        for statement, rows in batch.writes.items():
+        for statement, rows in batch.rows.items():
             self.writes.extend((statement, row) for row in rows)

@@ -7,6 +7,7 @@ from contracts.errors import Failure
 from contracts.events.from_pods import (
     CopyContinued,
     CopyCorrupted,
+    CopyDropped,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -15,12 +16,19 @@ from contracts.events.from_pods import (
     PodAnnounced,
     PodReported,
 )
-from contracts.events.hub import Targets, VersionPublishRequested
+from contracts.events.hub import (
+    Targets,
+    VersionCancelRequested,
+    VersionPublishRequested,
+    VersionUnpublishRequested,
+)
 from contracts.manifest import Disk, Manifest, Source
 from contracts.names import copy_id
+from contracts.requests import Actor, Command
 from core.driver import START, Driver
-from replicator.documents import COPY
+from replicator.documents import COPY, PLACEMENT
 from replicator.domain.copy import Copy
+from replicator.domain.placement import Placement
 from replicator.domain.retry import Policy
 from replicator.handlers import Config, reactions
 from runtime.tickets import Ticket
@@ -146,32 +154,68 @@ def publishing(publication: int = 1, **changes: Any) -> VersionPublishRequested:
     )
 
 
+def dropped(pod: str, attempt: int = 1, replica: int = 0) -> CopyDropped:
+    """The word that nothing is left of what was taken back."""
+    return CopyDropped(copy=copy_id(VERSION, pod, replica), version=VERSION, attempt=attempt)
+
+
+def cancelling(publication: int = 1) -> VersionCancelRequested:
+    """The catalog's word that a publish is given up."""
+    return VersionCancelRequested(
+        version=VERSION, image="image-1", number="1.0.0", tenant=TENANT, publication=publication, revision=9
+    )
+
+
+def unpublishing(publication: int = 1) -> VersionUnpublishRequested:
+    """The catalog's word that no copy is wanted any more."""
+    return VersionUnpublishRequested(
+        version=VERSION, image="image-1", number="1.0.0", tenant=TENANT, publication=publication, revision=9
+    )
+
+
 class House(Driver):
     """The replicator with pods; everything is said by its right speaker."""
 
-    def __init__(self, *pods: str, policy: Policy | None = None) -> None:
-        super().__init__(reactions(Config(sign=plainly, policy=policy or Policy(backoff=(5.0, 30.0)))))
+    def __init__(self, *pods: str, policy: Policy | None = None, **config: Any) -> None:
+        super().__init__(reactions(Config(sign=plainly, policy=policy or Policy(backoff=(5.0, 30.0)), **config)))
         for name in pods:
             self.pod(name, announcement())
         self.emitted.clear()
 
     def pod(self, name: str, body: Any) -> list[Any]:
-        """``name`` says ``body``; what the replicator said to that."""
-        return self.events(self.say(body, f"pod:{name}", saga="f" * 32))
+        """``name`` says ``body``; what the replicator said to that, and to itself at once."""
+        return self.events(self.say(body, f"pod:{name}", saga="f" * 32) + self.pass_time(0))
 
     def publish(self, publication: int = 1, **changes: Any) -> list[Any]:
-        """The catalog asks for copies; what the replicator said to that."""
-        return self.events(self.say(publishing(publication, **changes), "catalog", saga=SAGA))
+        """The catalog asks for copies; what the replicator said to that, and to itself at once."""
+        return self.catalog(publishing(publication, **changes))
 
-    def copy(self, pod: str) -> Copy:
+    def catalog(self, body: Any) -> list[Any]:
+        """The catalog says ``body``; what the replicator said to that, and to itself at once."""
+        return self.events(self.say(body, "catalog", saga=SAGA) + self.pass_time(0))
+
+    def asked(self, kind: type[Command], *, tenant: str = TENANT, **fields: Any) -> tuple[Any, list[Any]]:
+        """Somebody of ``tenant`` gives a command about the version; the reply, and what was said."""
+        actor, before = Actor(tenant=tenant, name="ann"), len(self.emitted)
+        reply = self.ask(kind(id=self.new_id(), actor=actor, **{"version": VERSION} | fields))
+        self.pass_time(0)
+        return reply, self.events(self.emitted[before:])
+
+    def copy(self, pod: str, replica: int = 0) -> Copy:
         """The copy on ``pod``."""
-        found = self.get(COPY, copy_id(VERSION, pod, 0))
+        found = self.get(COPY, copy_id(VERSION, pod, replica))
         assert found is not None
         return found
 
-    def state(self, pod: str) -> str:
+    def state(self, pod: str, replica: int = 0) -> str:
         """The name of the copy's state."""
-        return str(self.copy(pod).__struct_config__.tag)
+        return str(self.copy(pod, replica).__struct_config__.tag)
+
+    def placement(self) -> Placement:
+        """What is wanted of the version."""
+        found = self.get(PLACEMENT, VERSION)
+        assert found is not None
+        return found
 
 
 def kinds(events: list[Any]) -> list[str]:

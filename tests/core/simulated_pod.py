@@ -4,6 +4,7 @@ It knows the rules that both sides rely on: a request of an older attempt is sta
 repetition; a withdrawal takes back its attempt and older ones, and what comes later is not touched by it.
 """
 
+import hashlib
 import random
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from contracts.errors import Failure
 from contracts.events.from_pods import (
     CopyContinued,
     CopyCorrupted,
+    CopyDropped,
     CopyFinalised,
     CopyRejected,
     CopyTransferred,
@@ -30,6 +32,7 @@ from contracts.events.from_pods import (
 )
 from contracts.events.to_pods import (
     CopyExtended,
+    CopyPaused,
     CopyRequested,
     CopyWithdrawn,
     InventoryRequested,
@@ -37,6 +40,7 @@ from contracts.events.to_pods import (
     SourceReleased,
     SourceRequested,
 )
+from contracts.inventory import SECTIONS, root_of, section_of
 from contracts.manifest import Disk, Manifest
 from core.driver import START
 
@@ -46,6 +50,8 @@ FILES = (FileDigest(lun=0, format="raw", size=4096, root="a" * 64),)
 WRONG = "f" * 64
 TICKET = 400.0
 """Seconds for which a ticket lives here."""
+LASTING = 20
+"""The attempt from which on nothing rots any more: a history has to end."""
 ROT = Failure(code="bit_rot", step="scrub", text="bytes at rest changed", retry=True)
 
 
@@ -69,6 +75,10 @@ class Temper:
     """It also says that another pod's copy is finished, or corrupt."""
     rot: float = 0.0
     """What it finalised changes at rest, and the pod notices some time later."""
+    wipe: float = 0.0
+    """What it finalised disappears, and only its inventory tells."""
+    revive: float = 0.0
+    """What it dropped is there again some time later: it was restored from an old disk."""
     repeat: float = 0.0
     """It says what it said again, under another id."""
 
@@ -87,6 +97,16 @@ class Say:
     attempt: int = 0
     boot: int = 0
     echo: bool = False
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """Something that happens to what a pod holds of a copy and that it does not tell: ``item`` is there from now on,
+    None if nothing is."""
+
+    copy: str
+    attempt: int
+    item: "Item | None"
 
 
 @dataclass
@@ -115,8 +135,11 @@ class SimulatedPod:
     sources: set[str] = field(default_factory=set)
     spoken: set[tuple[str, int, str]] = field(default_factory=set)
     """(copy, attempt, digest) of every *finalised* it said about its own copies, with the right files."""
+    paused: dict[str, int] = field(default_factory=dict)
     noticed: set[str] = field(default_factory=set)
     """Its own copies that it ever found to be rotten."""
+    wiped: set[str] = field(default_factory=set)
+    """Its own copies that ever disappeared."""
 
     def announced(self) -> PodAnnounced:
         return PodAnnounced(
@@ -147,27 +170,30 @@ class SimulatedPod:
                 return []
             case CopyRequested():
                 return self._copy(body)
-            case CopyWithdrawn(copy=copy, attempt=attempt):
-                self.withdrawn[copy] = max(attempt, self.withdrawn.get(copy, 0))
-                if copy in self.library and self.library[copy].attempt <= attempt:
-                    del self.library[copy]
+            case CopyWithdrawn():
+                return self._drop(body)
+            case CopyPaused(copy=copy, attempt=attempt):
+                self.paused[copy] = max(attempt, self.paused.get(copy, 0))
                 return []
             case CopyExtended():
                 return []  # the ticket opens doors that are not modelled here
             case InventoryRequested():
-                return [Say(0.1, self._inventory())]
+                return [Say(0.1, self._inventory(body))]
         raise AssertionError(f"{body} is not for a pod")
 
     def says(self, say: Say) -> Any | None:
         """The report when its time came, or None when the attempt was overtaken; a good end enters the library."""
         body = say.body
+        if isinstance(body, Mishap):
+            self._befall(body)
+            return None
         if say.echo:
             return body if (body.copy, body.attempt, body.digest) in self.spoken else None
         if isinstance(body, CopyCorrupted) and say.copy:
             return self._notice(say)
         if say.copy:
             alive = say.boot == self.boot and self.attempts.get(say.copy) == say.attempt
-            if not alive or not self._stands(say.copy):
+            if not alive or not self._stands(say.copy) or self.paused.get(say.copy, 0) >= say.attempt:
                 return None
         if isinstance(body, CopyFinalised) and say.copy:
             self.library[say.copy] = Item(say.attempt, body.digest)
@@ -180,6 +206,12 @@ class SimulatedPod:
         item = self.library.get(copy)
         return item is not None and item.digest == digest and not item.rotten
 
+    def partial(self, copy: str) -> bool:
+        """Whether something of an unfinished attempt may lie on its disk."""
+        if copy not in self.requests or copy in self.library or not self._stands(copy):
+            return False
+        return all((of, attempt) != (copy, self.attempts[copy]) for of, attempt, _ in self.spoken)
+
     def _notice(self, say: Say) -> Any | None:
         """Bytes of an item turned out wrong, if it is still there and still that of the attempt."""
         item = self.library.get(say.copy)
@@ -188,6 +220,28 @@ class SimulatedPod:
         item.rotten = True
         self.noticed.add(say.copy)
         return say.body
+
+    def _drop(self, words: CopyWithdrawn) -> list[Say]:
+        copy, attempt = words.copy, words.attempt
+        if attempt < self.attempts.get(copy, 0):
+            return []  # late: another attempt was begun since
+        self.withdrawn[copy] = max(attempt, self.withdrawn.get(copy, 0))
+        item = self.library.pop(copy, None)
+        gone = Say(0.1, CopyDropped(copy=copy, version=words.version, attempt=attempt))
+        if item is None or item.rotten or not self._chance(self.temper.revive):
+            return [gone]
+        return [gone, Say(self.rng.uniform(60, 300), Mishap(copy, item.attempt, item))]
+
+    def _befall(self, mishap: Mishap) -> None:
+        """An item disappears, or one that was dropped is back as if nothing had been."""
+        copy, item = mishap.copy, self.library.get(mishap.copy)
+        if mishap.item is None:
+            if item is not None and item.attempt == mishap.attempt:
+                del self.library[copy]
+                self.wiped.add(copy)
+        elif item is None and self.attempts.get(copy) == mishap.attempt:
+            self.library[copy] = mishap.item
+            self.withdrawn[copy] = mishap.attempt - 1
 
     def _stands(self, copy: str) -> bool:
         return self.attempts[copy] > self.withdrawn.get(copy, 0)
@@ -210,7 +264,7 @@ class SimulatedPod:
 
     def _copy(self, asked: CopyRequested) -> list[Say]:
         known, gone = self.attempts.get(asked.copy, 0), self.withdrawn.get(asked.copy, 0)
-        if asked.attempt < known or asked.attempt <= gone:
+        if asked.attempt < known or asked.attempt <= gone or asked.attempt <= self.paused.get(asked.copy, 0):
             return []
         self.requests[asked.copy] = asked
         if asked.attempt == known:
@@ -258,9 +312,11 @@ class SimulatedPod:
                 ]
         again = [replace(end, delay=end.delay + 20)] if self._chance(self.temper.repeat) else []
         later = end.delay + self.rng.uniform(200, 400)  # by then all words about the end have arrived
-        rots = [self._rot(asked, later)] if self._chance(self.temper.rot) else []
+        rots = [self._rot(asked, later)] if self._chance(self.temper.rot) and asked.attempt < LASTING else []
         rots += [replace(one, delay=one.delay + 30) for one in rots if self._chance(self.temper.repeat)]
         rots += [replace(end, delay=later + 15, echo=True) for _ in rots if self._chance(self.temper.repeat)]
+        if asked.version not in self.prepared and self._chance(self.temper.wipe):
+            rots.append(Say(later + 60, Mishap(asked.copy, asked.attempt, None)))
         moves = Say(delay, moved, asked.copy, asked.attempt, self.boot)
         return [*asks, moves, end, *again, *forged, *rots]
 
@@ -277,24 +333,44 @@ class SimulatedPod:
         )  # fmt: skip
         return Say(delay, finalised, asked.copy, asked.attempt, self.boot)
 
-    def _root(self) -> str:
-        return (
-            "/".join(f"{copy}:{item.attempt}:{item.rotten}" for copy, item in sorted(self.library.items()))[-100:]
-            or "empty"
-        )
-
-    def _inventory(self) -> InventoryReported:
-        items = tuple(
+    def _items(self) -> list[LibraryItem]:
+        """One item for each copy; that of the source pod is the version's source too."""
+        found = [
             LibraryItem(
-                version=copy.split("_")[0],
-                datastore="store",
-                digest=item.digest,
-                size=4096,
-                state="CORRUPT" if item.rotten else "INTACT",
+                version=copy.split("_")[0], datastore="store", digest=item.digest, size=4096,
+                state="CORRUPT" if item.rotten else "INTACT", copies=(copy,),
+                source=copy.split("_")[0] in self.prepared,
             )
             for copy, item in sorted(self.library.items())
+        ]  # fmt: skip
+        held = {item.version for item in found}
+        sources = [
+            LibraryItem(version=version, datastore="store", digest=manifest.digest, size=4096, source=True)
+            for version, manifest in sorted(self.prepared.items())
+            if version not in held
+        ]
+        return found + sources
+
+    def _sections(self) -> tuple[str, ...]:
+        entries: dict[int, list[LibraryItem]] = {}
+        for item in self._items():
+            entries.setdefault(section_of(item.version), []).append(item)
+        return tuple(
+            hashlib.sha256(msgspec.json.encode(entries[section])).hexdigest()[:16] if section in entries else "0" * 16
+            for section in range(SECTIONS)
         )
-        return InventoryReported(root=self._root(), page=0, pages=1, vms=(), items=items)
+
+    def _root(self) -> str:
+        return root_of(self._sections())
+
+    def _inventory(self, asked: InventoryRequested) -> InventoryReported:
+        sections = self._sections()
+        known = asked.known if asked.root and len(asked.known) == SECTIONS else ("",) * SECTIONS
+        changed = tuple(section for section in range(SECTIONS) if sections[section] != known[section])
+        items = tuple(item for item in self._items() if section_of(item.version) in changed)
+        return InventoryReported(
+            root=root_of(sections), page=0, pages=1, vms=(), items=items, sections=sections, changed=changed
+        )
 
     def _chance(self, probability: float) -> bool:
         return self.rng.random() < probability

@@ -18,10 +18,26 @@ from catalog.documents import ALL_PODS, FLEET, JOB
 from catalog.domain import job as jobs
 from catalog.handlers import reactions as catalog_reactions
 from catalog.settings import CatalogSettings
+from contracts.errors import Problem
 from contracts.events import SPEAKER_OF, Speaker
 from contracts.events.from_pods import CopyCorrupted, PodReported
+from contracts.events.hub import Targets
 from contracts.manifest import Source
-from contracts.requests import Accepted, Actor, Command, ImportVersion, PublishVersion, command_id
+from contracts.requests import (
+    Accepted,
+    Actor,
+    CancelPublish,
+    Command,
+    EditPlacement,
+    ImportVersion,
+    PausePlacement,
+    PublishVersion,
+    RemoveCopy,
+    RepairCopy,
+    UnpublishVersion,
+    command_id,
+)
+from contracts.terms import Terms
 from contracts.topology import HEARS, STREAM_OF
 from core import truth
 from core.catalog_world import vouched
@@ -53,6 +69,8 @@ class Weather:
     crash_before_commit: float = 0.05
     crash_before_ack: float = 0.05
     delay: float = 4.0
+    meddle: int = 0
+    """What people do to a publish while it is under way, at most so many things."""
     temper: Temper = field(default_factory=Temper)
 
 
@@ -61,9 +79,18 @@ UNRULY = Weather(temper=Temper(repeat=0.2))
 """Everything goes wrong on the way, nothing on the pods."""
 STORM = Weather(
     temper=Temper(
-        reject=0.25, refuse=0.05, corrupt=0.1, hang=0.05, slow=0.08, vanish=0.3, forge=0.15, rot=0.3, repeat=0.2
+        reject=0.25, refuse=0.05, corrupt=0.1, hang=0.05, slow=0.08, vanish=0.3, forge=0.15, rot=0.8, repeat=0.2
     )
 )
+
+
+MEDDLING = Weather(
+    meddle=4,
+    temper=Temper(
+        reject=0.2, refuse=0.05, hang=0.05, slow=0.05, vanish=0.3, rot=0.1, wipe=0.15, revive=0.2, repeat=0.1
+    ),
+)
+"""People change their minds, pods lose what they had and find what they dropped."""
 
 
 @dataclass(order=True)
@@ -101,6 +128,9 @@ class Simulation:
         }
         self.commands: list[Command] = []
         self.accepted: dict[str, Accepted] = {}
+        self.refused: dict[str, str] = {}
+        self._said_so: list[Command] = []
+        """What people asked for beside imports and publishes."""
         self._counted = truth.Counted()
         self._held: dict[str, list[Callable[[], None]]] = {name: [] for name in self.pods}
 
@@ -120,7 +150,8 @@ class Simulation:
             if self.steps > STEPS or self.time > HORIZON:
                 raise Violation(f"a saga does not end: {list(self.catalog.all(JOB).values())}")
             self._step()
-        truth.check_end(self.catalog, self.replicator, self.pods, commands=len(self.commands))
+        jobs_made = {one.job for one in self.accepted.values()}
+        truth.check_end(self.catalog, self.replicator, self.pods, commands=len(jobs_made))
         return self
 
     def outcome(self) -> tuple[Any, ...]:
@@ -155,13 +186,16 @@ class Simulation:
         """Whether the user has what he waited for, and nothing is on its way any more."""
         if self._busy or any(self._held.values()) or any(not pod.online for pod in self.pods.values()):
             return False
-        if any(self._to_come(copy) for copy in self.replicator.all(COPY).values()):
+        stored = self.replicator.all(COPY)
+        if any(self._to_come(copy) for copy in stored.values()):
             return False
+        if any(truth.differs(id, copy, self.pods[copy.pod]) for id, copy in stored.items()):
+            return False  # the next inventory tells
         return bool(self.commands) and not self._user_waits()
 
     def _to_come(self, copy: copies.Copy) -> bool:
-        """Whether it is still on its way, and can arrive."""
-        return copies.unfinished(copy) and not truth.hopeless(self.replicator, copy)
+        """Whether it is still on its way, and can arrive; or is to go, and will."""
+        return copies.leaving(copy) or (copies.unfinished(copy) and not truth.hopeless(self.replicator, copy))
 
     # --- the hub ------------------------------------------------------------------------------------------------------
 
@@ -184,7 +218,9 @@ class Simulation:
         self._said(driver.deliver(message))
         if isinstance(driver.reply, Accepted):
             self.accepted.setdefault(message.id, driver.reply)
-        elif driver.reply is not None:
+        elif isinstance(driver.reply, Problem) and self.weather.meddle:
+            self.refused.setdefault(message.id, driver.reply.code)
+        elif isinstance(driver.reply, Problem):
             raise Violation(f"a command was refused: {driver.reply}")
         if self._chance(self.weather.crash_before_ack):
             self._redeliver(to, message)
@@ -285,12 +321,69 @@ class Simulation:
             return
         if self._user_waits():
             return
-        last = self.accepted[self.commands[-1].id]
-        job = self.catalog.get(JOB, last.job)
-        again = isinstance(self.commands[-1], PublishVersion)
+        last = self.commands[-1]
+        accepted = self.accepted.get(last.id)
+        job = None if accepted is None else self.catalog.get(JOB, accepted.job)
+        again = isinstance(last, PublishVersion)
         if len(self.commands) >= 4 or (isinstance(job, jobs.Success) if again else not isinstance(job, jobs.Success)):
             return
-        self._ask(PublishVersion(actor=ACTOR, id=self._key(), image="default/win", number=last.number, again=again))
+        if not self.weather.meddle:
+            terms: dict[str, Any] = {"again": again}
+        elif self._chance(0.5):
+            terms = {"again": again}
+        else:
+            terms = {"terms": Terms(all_or_nothing=self._chance(0.5))}
+            if self._chance(0.5):
+                terms["targets"] = Targets(kind="list", pods=tuple(self.rng.sample(sorted(self.pods), 2)))
+        self._ask(PublishVersion(actor=ACTOR, id=self._key(), image="default/win", number=self._number(), **terms))
+        if self.weather.meddle:
+            self._meddle()
+
+    def _number(self) -> str:
+        return self.accepted[self.commands[0].id].number
+
+    def _meddle(self) -> None:
+        """Do something to the publish at times that suit nobody; in the end let what was paused go on."""
+        for _ in range(self.rng.randint(0, self.weather.meddle)):
+            self.later(self.rng.uniform(0, 200), self._change_mind)
+        self.later(400, lambda: self._steer(PausePlacement, resume=True))  # after the last of them has arrived
+
+    def _change_mind(self) -> None:
+        pod = self.rng.choice(sorted(self.pods))
+        number = self._number()
+        match self.rng.randint(0, 8):
+            case 0:
+                self._tell(CancelPublish(actor=ACTOR, id=self._id(), image="default/win", number=number))
+            case 1:
+                self._tell(UnpublishVersion(actor=ACTOR, id=self._id(), image="default/win", number=number))
+            case 2:
+                self._steer(EditPlacement, add=(pod,))
+            case 3:
+                self._steer(EditPlacement, remove=(pod,))
+            case 4:
+                self._steer(PausePlacement)
+            case 5:
+                self._steer(PausePlacement, resume=True)
+            case 6:
+                self._steer(RemoveCopy, pod=pod)
+            case 7:
+                self._steer(RepairCopy, pod=pod)
+            case 8:
+                self._steer(EditPlacement, priority=self.rng.choice(("low", "urgent")))
+
+    def _steer(self, kind: type[Command], **fields: Any) -> None:
+        """Say something about the version to the replicator."""
+        version = self.accepted[self.commands[0].id].version
+        command = kind(actor=ACTOR, id=self._id(), **{"version": version} | fields)
+        self._tell(command, Speaker.REPLICATOR)
+
+    def _tell(self, command: Command, to: Speaker = Speaker.CATALOG) -> None:
+        self._said_so.append(command)
+        message = self.hub[to].message(command, "request", id=command.id)
+        self._send(lambda: self._deliver(to, message))
+
+    def _id(self) -> str:
+        return command_id(ACTOR, f"{self.seed}/meddling/{len(self._said_so)}")
 
     def _key(self) -> str:
         return command_id(ACTOR, f"{self.seed}/{len(self.commands)}")
@@ -302,8 +395,11 @@ class Simulation:
         self._send(lambda: self._deliver(Speaker.CATALOG, message))
 
     def _user_waits(self) -> bool:
-        accepted = self.accepted.get(self.commands[-1].id)
-        return accepted is None or not isinstance(self.catalog.get(JOB, accepted.job), ENDED)
+        last = self.commands[-1].id
+        if last not in self.accepted and last not in self.refused:
+            return True
+        found = {one.job for one in self.accepted.values()}
+        return not all(isinstance(self.catalog.get(JOB, job), ENDED) for job in found)
 
     def _chance(self, probability: float) -> bool:
         return probability > 0 and self.rng.random() < probability

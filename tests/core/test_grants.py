@@ -45,6 +45,8 @@ def become(house: House, pod: str, kind: type[Any]) -> None:
     found = house.get(POD, pod)
     assert isinstance(found, Connected)
     fields = {name: getattr(found, name) for name in found.__struct_fields__}
+    if kind is Removed:
+        fields["removed"] = found.last_seen
     house.documents[POD.name, pod] = msgspec.json.encode(kind(**fields))
 
 

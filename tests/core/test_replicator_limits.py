@@ -88,7 +88,7 @@ def test_a_pod_that_is_not_enrolled_or_was_removed_has_no_limits() -> None:
     house = House("pod-1")
     found = house.get(POD, "pod-1")
     assert found is not None
-    removed = Removed(**{name: getattr(found, name) for name in found.__struct_fields__})
+    removed = Removed(**{name: getattr(found, name) for name in found.__struct_fields__}, removed=house.now)
     house.documents[POD.name, "pod-1"] = msgspec.json.encode(removed)
     for pod in ("pod-1", "pod-9"):
         assert setting(house, pod=pod).code == "pod_not_found"

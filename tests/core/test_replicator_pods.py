@@ -1,17 +1,16 @@
-"""Pods: how they come, go silent and return, and how their inventories are taken over."""
+"""Pods: how they come, go silent and return, and what they are told when they do."""
 
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from contracts.events.from_pods import Datastore, InventoryReported, LibraryItem, Vm
+from contracts.events.from_pods import Datastore, InventoryReported
 from contracts.events.hub import PodConnected, PodEnrolled
-from contracts.events.to_pods import CopyRequested, InventoryRequested
+from contracts.events.to_pods import CopyRequested
 from core.driver import START
 from core.replicating import House, announcement, finalised, heartbeat, kinds, transferred
-from replicator.documents import INVENTORY, POD
-from replicator.domain.inventory import PAGES
+from replicator.documents import POD
 from replicator.domain.pod import Announced, Connected, Draining, Offline, Pod, Removed, Silence, decide, evolve
 
 POD_2 = evolve(None, Announced("pod-2", announcement(), START))
@@ -26,7 +25,8 @@ def known(house: House, name: str = "pod-2") -> Pod:
 
 
 def become(kind: type[Connected | Offline | Draining | Removed]) -> Pod:
-    return kind(**msgspec.structs.asdict(POD_2))
+    more = {"removed": START} if kind is Removed else {}
+    return kind(**(msgspec.structs.asdict(POD_2) | more))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,8 @@ def become(kind: type[Connected | Offline | Draining | Removed]) -> Pod:
         (Connected, "CONNECTED", "CONNECTED", "CONNECTED", "OFFLINE"),
         (Offline, "CONNECTED", "CONNECTED", "CONNECTED", "OFFLINE"),
         (Draining, "DRAINING", "DRAINING", "DRAINING", "DRAINING"),
-        (Removed, "REMOVED", "REMOVED", "REMOVED", "REMOVED"),
+        # whether one that was removed may join anew is asked before (test_replicator_enrolment)
+        (Removed, "CONNECTED", "CONNECTED", "REMOVED", "REMOVED"),
     ],
 )
 def test_every_state_answers_every_word(
@@ -46,7 +47,7 @@ def test_every_state_answers_every_word(
         (announcement(), LATER), (announcement("boot-2"), LATER), (heartbeat(), LATER), (Silence(), MUCH_LATER),
     ):  # fmt: skip
         pod = become(kind)
-        for fact in decide(pod, "pod-2", words, at):
+        for fact in decide(pod, "pod-2", words, at, {}):
             pod = evolve(pod, fact)
         assert msgspec.json.decode(msgspec.json.encode(pod), type=Pod) == pod
         answers.append(pod.__struct_config__.tag)
@@ -55,12 +56,12 @@ def test_every_state_answers_every_word(
 
 @pytest.mark.parametrize("words", [heartbeat(), Silence()])
 def test_a_pod_that_never_announced_itself_is_not_known(words: object) -> None:
-    assert decide(None, "pod-2", words, START) == ()  # type: ignore[arg-type]
+    assert decide(None, "pod-2", words, START, {}) == ()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("words", [announcement("boot-0"), heartbeat("boot-0")])
 def test_what_is_older_than_the_last_word_changes_nothing(words: object) -> None:
-    assert decide(become(Connected), "pod-2", words, START - timedelta(seconds=1)) == ()  # type: ignore[arg-type]
+    assert decide(become(Connected), "pod-2", words, START - timedelta(seconds=1), {}) == ()  # type: ignore[arg-type]
 
 
 def test_the_first_announcement_enrols_and_connects() -> None:
@@ -86,6 +87,31 @@ def test_a_pod_is_offline_after_three_intervals_of_silence() -> None:
     assert house.pass_time(600) == []
     assert kinds(house.pod("pod-2", heartbeat())) == ["pod.connected"]
     assert kinds(house.events(house.pass_time(30))) == ["pod.disconnected"]
+
+
+def test_what_a_pod_calls_itself_can_be_listed_with_the_others() -> None:
+    house = House()
+    bomb = "\x1b]0;x\x07" + "h" * 50_000
+    house.pod("pod-2", announcement(hypervisor=bomb, family=bomb, connector_version=bomb, formats=(bomb,) * 100))
+    pod = known(house)
+    assert {pod.hypervisor, pod.family, pod.connector_version, *pod.formats} == {"]0;x" + "h" * 74}
+    assert len(pod.formats) == 32
+    (enrolled,) = [one for one in house.events() if isinstance(one, PodEnrolled)]
+    assert enrolled.hypervisor == pod.hypervisor
+
+
+@pytest.mark.parametrize("interval", [1e12, 1e300, 1.7e308, -1e300])
+def test_a_pod_is_listened_to_whatever_interval_it_names(interval: float) -> None:
+    house = House("pod-1", "pod-2")
+    house.pod("pod-2", announcement(interval=interval))
+    house.publish()
+    house.pod("pod-1", finalised("pod-1"))
+    assert house.state("pod-2") == "REPLICATING"
+    for _ in range(3):
+        house.pass_time(30)
+        house.pod("pod-2", heartbeat(working=()))
+    house.pod("pod-2", InventoryReported(root="r", page=0, pages=1, vms=(), items=()))
+    assert known(house).inventory_at == house.now
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [(1e9, 75.0), (-5.0, 0.2), (0.1, 0.3)])
@@ -121,8 +147,9 @@ def test_a_heartbeat_updates_what_is_known() -> None:
 def test_an_address_that_is_no_base_url_is_offered_to_nobody(address: str, kept: bool) -> None:
     house = House("pod-2")
     house.pod("pod-1", announcement(address=address))
-    asked = [one for one in house.publish() if isinstance(one, CopyRequested) and one.pod == "pod-2"]
-    assert [holder.address for holder in asked[0].holders] == ([address] if kept else [])
+    said = [*house.publish(), *house.events(house.pass_time(0))]
+    asked = [one for one in said if isinstance(one, CopyRequested) and one.pod == "pod-2"]
+    assert [holder.address for one in asked for holder in one.holders] == ([address] if kept else [])
 
 
 @pytest.mark.parametrize("words", [announcement(), announcement("boot-2")])
@@ -135,62 +162,3 @@ def test_a_connector_that_starts_is_asked_again_for_what_is_under_way(words: obj
     assert "copy.started" not in kinds(said)
     house.pod("pod-2", finalised("pod-2"))
     assert not [one for one in house.pod("pod-2", words) if isinstance(one, CopyRequested)]
-
-
-def page(root: str, number: int = 0, pages: int = 1, vms: int = 1, items: int = 1) -> InventoryReported:
-    return InventoryReported(
-        root=root, page=number, pages=pages,
-        vms=tuple(Vm(name=f"{root}-{number}-{n}", os_type="linux", power="off", locked=False, disks=())
-                  for n in range(vms)),
-        items=tuple(LibraryItem(version=f"{root}-{number}-{n}", datastore="store", digest="a" * 64, size=2**70)
-                    for n in range(items)),
-    )  # fmt: skip
-
-
-def test_an_unknown_inventory_is_asked_for_until_it_came() -> None:
-    house = House("pod-2")
-    for _ in range(2):
-        house.pass_time(10)
-        assert house.pod("pod-2", heartbeat(root="r1")) == [InventoryRequested(pod="pod-2", root="r1")]
-    house.pod("pod-2", page("r1"))
-    house.pass_time(10)
-    assert house.pod("pod-2", heartbeat(root="r1")) == []
-    assert (known(house).root, known(house).generation) == ("r1", 1)
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_an_inventory_counts_once_all_its_pages_are_in(first: int) -> None:
-    house = House("pod-2")
-    for number in (first + 2, first, first):
-        house.pod("pod-2", page("r1", number, 3))
-        assert known(house).root is None
-    house.pod("pod-2", page("r1", first + 1, 3))
-    assert (known(house).root, house.get(INVENTORY, "pod-2")) == ("r1", None)
-
-
-def test_a_newer_inventory_takes_the_place_of_an_unfinished_one() -> None:
-    house = House("pod-2")
-    house.pod("pod-2", page("r1", 0, 2))
-    house.pass_time(1)
-    house.pod("pod-2", page("r2", 0, 2))
-    late = house.message(page("r1", 1, 2), "pod:pod-2", at=START)
-    house.deliver(late)
-    house.pod("pod-2", page("r2", 1, 2))
-    assert (known(house).root, known(house).generation) == ("r2", 2)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [page("r1", pages=0), page("r1", 5, 2), page("r1", -1, 2), page("r1", pages=PAGES + 1), page("r" * 129), page("")],
-)
-def test_an_impossible_page_is_not_kept(words: InventoryReported) -> None:
-    house = House("pod-2")
-    assert house.pod("pod-2", words) == []
-    assert house.writes == []
-    assert house.get(INVENTORY, "pod-2") is None
-
-
-def test_an_unknown_pods_inventory_is_not_kept() -> None:
-    house = House()
-    assert house.pod("pod-9", page("r1")) == []
-    assert house.writes == []

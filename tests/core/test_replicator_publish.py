@@ -28,11 +28,13 @@ from core.replicating import (
     rejected,
     transferred,
 )
-from replicator.documents import PLACEMENT, POD
-from replicator.domain.pod import Connected
+from replicator.documents import PLACEMENT, QUEUE
 from replicator.domain.retry import Policy
 from replicator.handlers import LOCAL, Config, reactions
 from runtime.tickets import Ticket
+
+ALONE = Targets(kind="list", pods=("pod-2",))
+"""Not the source pod."""
 
 
 def test_the_replicator_answers_what_it_hears_and_what_it_tells_itself() -> None:
@@ -44,8 +46,10 @@ def test_the_replicator_answers_what_it_hears_and_what_it_tells_itself() -> None
 def test_each_connected_pod_is_planned_and_asked_at_once() -> None:
     house = House("pod-1", "pod-2")
     said = house.publish()
-    assert kinds(said) == ["copy.planned"] * 2 + ["copy.started", "copy.requested"] * 2
-    planned, asked = said[1], said[5]
+    assert kinds(said) == ["placement.planned"] + ["copy.planned"] * 2 + ["copy.started", "copy.requested"] * 2
+    placement, planned, asked = said[0], said[2], said[6]
+    assert (placement.wanted, placement.skipped, placement.publication, placement.revision) == (2, 0, 1, 1)
+    assert (placement.estimate, placement.warning) == (None, None), "nothing was measured yet"
     assert planned == CopyPlanned(
         copy=copy_id(VERSION, "pod-2", 0), version=VERSION, image="image-1", pod="pod-2", replica=0,
         publication=1, wanted=2, state="PENDING", revision=1,
@@ -76,8 +80,9 @@ def test_a_ticket_names_the_pod_and_the_disks_and_ends_with_the_publish() -> Non
     for longest, expires in ((7200.0, DEADLINE), (60.0, START + timedelta(seconds=60))):
         house = House()
         house.reactions = reactions(Config(sign=sign, ticket_seconds=longest))
+        house.pod("pod-1", announcement())
         house.pod("pod-2", announcement())
-        house.publish()
+        house.publish(targets=ALONE)
         roots = tuple(disk.root for disk in MANIFEST.disks)
         assert signed[-1] == Ticket(pod="pod-2", version=VERSION, roots=roots, expires=expires)
         assert house.events()[-1].ticket_expires == expires
@@ -95,7 +100,7 @@ def test_a_copy_is_available_only_by_the_word_of_its_own_pod() -> None:
     assert said == [
         CopyAvailable(
             copy=copy_id(VERSION, "pod-2", 0), version=VERSION, image="image-1", pod="pod-2", attempt=1,
-            digest=MANIFEST.digest, bytes_network=1200, bytes_reused=300, revision=3,
+            digest=MANIFEST.digest, datastore="store", bytes_network=1200, bytes_reused=300, revision=3,
         )
     ]  # fmt: skip
     assert house.pod("pod-2", finalised("pod-2")) == []
@@ -136,8 +141,8 @@ def test_a_holder_that_finished_serves_the_next_attempt_first() -> None:
 
 
 def test_attempts_run_out() -> None:
-    house = House("pod-2", policy=Policy(max_attempts=2, backoff=(5.0,)))
-    house.publish()
+    house = House("pod-1", "pod-2", policy=Policy(max_attempts=2, backoff=(5.0,)))
+    house.publish(targets=ALONE)
     house.pod("pod-2", rejected("pod-2"))
     house.pass_time(10)
     said = house.pod("pod-2", rejected("pod-2", 2, code="no_space"))
@@ -148,15 +153,15 @@ def test_attempts_run_out() -> None:
 
 
 def test_a_permanent_failure_is_not_tried_again() -> None:
-    house = House("pod-2")
-    house.publish()
+    house = House("pod-1", "pod-2")
+    house.publish(targets=ALONE)
     assert kinds(house.pod("pod-2", rejected("pod-2", retry=False))) == ["copy.failed"]
     assert not [name for name in house.reminders if name.startswith("retry:")]
 
 
 def test_a_copy_that_finishes_while_it_waits_needs_no_further_attempt() -> None:
-    house = House("pod-2")
-    house.publish()
+    house = House("pod-1", "pod-2")
+    house.publish(targets=ALONE)
     house.pod("pod-2", rejected("pod-2"))
     assert kinds(house.pod("pod-2", finalised("pod-2"))) == ["copy.available"]
     assert not [name for name in house.reminders if name.startswith("retry:")]
@@ -166,7 +171,8 @@ def test_an_offline_pod_is_picked_up_on_its_return() -> None:
     house = House("pod-1", "pod-2")
     house.pass_time(40)
     house.pod("pod-1", heartbeat())
-    assert kinds(house.publish()) == ["copy.planned", "copy.planned", "copy.started", "copy.requested"]
+    said = house.publish()
+    assert kinds(said) == ["placement.planned", "copy.planned", "copy.planned", "copy.started", "copy.requested"]
     assert house.state("pod-2") == "PENDING"
     said = house.pod("pod-2", heartbeat())
     assert kinds(said) == ["pod.connected", "copy.started", "copy.requested"]
@@ -174,9 +180,9 @@ def test_an_offline_pod_is_picked_up_on_its_return() -> None:
 
 
 def test_an_offline_pod_fails_at_the_deadline_and_nothing_is_withdrawn() -> None:
-    house = House("pod-2")
+    house = House("pod-1", "pod-2")
     house.pass_time(40)
-    house.publish(deadline=house.now + timedelta(seconds=60))
+    house.publish(targets=ALONE, deadline=house.now + timedelta(seconds=60))
     said = house.events(house.pass_time(61))
     assert kinds(said) == ["copy.failed"]
     assert isinstance(said[0], CopyFailed)
@@ -196,18 +202,19 @@ def test_a_deadline_ends_and_withdraws_what_is_unfinished_and_that_cannot_come_b
 
 
 def test_a_retry_whose_pod_went_away_waits_for_it() -> None:
-    house = House("pod-2", policy=Policy(backoff=(60.0,)))
-    house.publish()
+    house = House("pod-1", "pod-2", policy=Policy(backoff=(60.0,)))
+    house.publish(targets=ALONE)
     house.pod("pod-2", rejected("pod-2"))
-    assert kinds(house.events(house.pass_time(80))) == ["pod.disconnected"]
+    assert kinds(house.events(house.pass_time(80))) == ["pod.disconnected"] * 2
     assert house.state("pod-2") == "PENDING"
+    house.pod("pod-1", heartbeat())
     assert kinds(house.pod("pod-2", heartbeat())) == ["pod.connected", "copy.started", "copy.requested"]
     assert house.copy("pod-2").attempt == 2
 
 
 def test_wrong_bytes_are_withdrawn_and_fetched_again() -> None:
-    house = House("pod-2")
-    house.publish()
+    house = House("pod-1", "pod-2")
+    house.publish(targets=ALONE)
     said = house.pod("pod-2", finalised("pod-2", digest="0" * 64))
     assert kinds(said) == ["copy.withdrawn", "copy.delayed"]
     assert said[1].failure.code == "digest_mismatch"
@@ -221,11 +228,11 @@ def test_a_repeated_publish_touches_only_what_is_not_available() -> None:
     house.pod("pod-1", finalised("pod-1"))
     house.pod("pod-2", rejected("pod-2", retry=False))
     said = house.publish(2)
-    assert kinds(said) == ["copy.planned", "copy.planned", "copy.started", "copy.requested"]
-    assert [(one.pod, one.state, one.publication) for one in said[:2]] == [
+    assert kinds(said) == ["placement.planned", "copy.planned", "copy.planned", "copy.started", "copy.requested"]
+    assert [(one.pod, one.state, one.publication) for one in said[1:3]] == [
         ("pod-1", "AVAILABLE", 2), ("pod-2", "PENDING", 2),
     ]  # fmt: skip
-    assert (said[3].pod, said[3].attempt, [holder.pod for holder in said[3].holders]) == ("pod-2", 2, ["pod-1"])
+    assert (said[4].pod, said[4].attempt, [holder.pod for holder in said[4].holders]) == ("pod-2", 2, ["pod-1"])
 
 
 def test_a_publish_heard_twice_or_overtaken_plans_nothing() -> None:
@@ -262,15 +269,15 @@ def test_a_pod_that_cannot_take_the_format_is_skipped_with_its_reason() -> None:
     assert planned[1].reason == "format_unsupported: disk 0 is qcow2, the pod takes vhd"
 
 
-def test_without_any_target_the_publish_is_refused_once() -> None:
+def test_without_any_target_the_publish_is_refused_and_nothing_of_it_is_remembered() -> None:
     house = House()
     said = house.publish()
     assert kinds(said) == ["placement.refused"]
     assert isinstance(said[0], PlacementRefused)
     assert (said[0].failure.code, said[0].publication) == ("no_target", 1)
+    assert house.get(PLACEMENT, VERSION) is None, "no tombstone: it may be sought, and said again"
     house.pod("pod-1", announcement())
-    assert house.publish() == []
-    assert kinds(house.publish(2))[0] == "copy.planned"
+    assert kinds(house.publish())[:2] == ["placement.planned", "copy.planned"]
 
 
 def test_a_list_publishes_to_those_pods_only() -> None:
@@ -284,9 +291,8 @@ def test_a_pod_remembers_its_unfinished_copies_and_forgets_the_finished() -> Non
     house.publish()
 
     def waiting(pod: str) -> tuple[str, ...]:
-        found = house.get(POD, pod)
-        assert isinstance(found, Connected)
-        return found.waiting
+        found = house.get(QUEUE, pod)
+        return () if found is None else tuple(found.copies)
 
     assert waiting("pod-2") == (copy_id(VERSION, "pod-2", 0),)
     house.pod("pod-2", rejected("pod-2"))
@@ -296,12 +302,12 @@ def test_a_pod_remembers_its_unfinished_copies_and_forgets_the_finished() -> Non
     assert waiting("pod-1") == waiting("pod-2") == ()
 
 
-def test_a_report_reads_three_documents_however_many_pods_there_are() -> None:
+def test_a_report_reads_five_documents_however_many_pods_there_are() -> None:
     house = House(*(f"pod-{number}" for number in range(50)))
     house.publish()
     message = house.message(finalised("pod-7"), "pod:pod-7")
-    named = list(house.reactions[type(message.body)].keys(message, lambda *_: None))
-    assert len(named) == 3
+    batch = house._load(house.reactions[type(message.body)], message)
+    assert len(batch.documents) == 5
     placement = house.get(PLACEMENT, VERSION)
     assert placement is not None
     assert len(msgspec.json.encode(placement)) < 4096

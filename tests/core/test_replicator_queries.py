@@ -1,7 +1,8 @@
 """The replicator's read side, over a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from contracts.errors import Problem
 from contracts.events.from_pods import InventoryReported, LibraryItem, Vm
 from contracts.requests import REPLIES, Actor, CopyPage, GetPod, GetPodLibrary, GetPodVms, ListCopies, ListPods
+from contracts.terms import Targets
+from contracts.views import ItemView
 from core.replicating import (
     FILES,
     MANIFEST,
@@ -23,11 +26,14 @@ from core.replicating import (
     rejected,
     transferred,
 )
+from harness.wait import until
 from replicator.definition import definition
-from replicator.queries import QUERIES
+from replicator.queries.pages import LARGEST_REPLY, fitting
 from replicator.settings import ReplicatorSettings
+from runtime.deadlines import Deadlines
 from runtime.ids import new_id
 from runtime.processor import Processor
+from runtime.requests import Query
 from runtime.store import Store
 from runtime.work import Message
 
@@ -37,30 +43,40 @@ OWNER, STRANGER = Actor(tenant=TENANT, name="ann"), Actor(tenant="other", name="
 class Stored:
     """The replicator over its own store, without NATS."""
 
-    def __init__(self, store: Store, processor: Processor) -> None:
+    def __init__(self, store: Store, processor: Processor, queries: Mapping[Any, Query]) -> None:
         self.reader = store.reader
+        self._store = store
         self._processor = processor
+        self._queries = queries
 
     async def say(self, speaker: str, *bodies: Any) -> None:
         """Have words handled, all in one batch."""
         at = datetime.now(UTC)
         await asyncio.gather(*(self._processor.ask(Message(new_id(), speaker, at, SAGA, body)) for body in bodies))
+        await until(self._quiet)
+
+    async def _quiet(self) -> bool:
+        """Whether everything was handled that the service told itself to do at once."""
+        due = await self._store.next_due()
+        return due is None or due > time.time()
 
     async def ask(self, request: Any) -> Any:
         """The reply to a query, which is of the promised kind."""
-        reply = await QUERIES[type(request)](request, self.reader)
+        reply = await self._queries[type(request)](request, self.reader)
         assert isinstance(reply, REPLIES[type(request)] | Problem)
         return reply
 
 
 @pytest.fixture
 async def stored(tmp_path: Path) -> AsyncIterator[Stored]:
-    made = definition(ReplicatorSettings(data=str(tmp_path)))
+    made = definition(ReplicatorSettings(data=str(tmp_path), enrolment="open"))
     assert made.migrations is not None
     async with Store.open(tmp_path / "replicator.sqlite", made.migrations) as store:
         processor = Processor(store, made.reactions)
         running = asyncio.create_task(processor.run())
-        yield Stored(store, processor)
+        reminding = asyncio.create_task(Deadlines(store, processor, made.local).run())
+        yield Stored(store, processor, made.queries)
+        reminding.cancel()
         processor.stop()
         await running
 
@@ -132,9 +148,18 @@ async def test_an_unknown_pod_is_not_found(stored: Stored, kind: Any) -> None:
     assert (reply.code, reply.status) == ("pod_not_found", 404)
 
 
+def version_of(name: str) -> str:
+    """A version's id that can be read."""
+    return name.encode().hex().rjust(32, "0")
+
+
+def name_of(version: str) -> str:
+    return bytes.fromhex(version.lstrip("0")).decode()
+
+
 def page(root: str, number: int = 0, pages: int = 1) -> InventoryReported:
     vm = Vm(name=f"{root}-{number}", os_type="linux", power="off", locked=False, disks=())
-    item = LibraryItem(version=f"{root}-{number}", datastore="store", digest="a" * 64, size=2**62)
+    item = LibraryItem(version=version_of(f"{root}-{number}"), datastore="store", digest="a" * 64, size=2**62)
     return InventoryReported(root=root, page=number, pages=pages, vms=(vm,), items=(item,))
 
 
@@ -142,7 +167,7 @@ async def names(stored: Stored) -> tuple[list[str], list[str]]:
     vms = await stored.ask(GetPodVms(actor=OWNER, pod="pod-1"))
     items = await stored.ask(GetPodLibrary(actor=OWNER, pod="pod-1"))
     assert (vms.at is None) == (items.at is None) == (vms.items == ())
-    return [vm.name for vm in vms.items], [item.version for item in items.items]
+    return [vm.name for vm in vms.items], [name_of(item.version) for item in items.items]
 
 
 async def test_an_inventory_is_seen_whole_or_not_at_all(stored: Stored) -> None:
@@ -178,3 +203,53 @@ async def test_a_report_with_absurd_numbers_does_no_harm(stored: Stored) -> None
     await stored.say("pod:pod-1", finalised("pod-1", bytes_network=2**62, files=FILES))
     found = await stored.ask(ListCopies(actor=OWNER, version=VERSION))
     assert found.items[0].bytes_network == 2**62
+
+
+async def test_each_item_of_a_library_says_what_the_hub_makes_of_it(stored: Stored) -> None:
+    await published(stored, "pod-1", "pod-2")
+    await stored.say("pod:pod-1", finalised("pod-1"))
+    elsewhere = publishing(version="2" * 32, targets=Targets(kind="list", pods=("pod-2",)))
+    await stored.say("catalog", elsewhere)
+    versions = {VERSION: False, "2" * 32: False, "3" * 32: False, "4" * 32: True}
+    items = tuple(
+        LibraryItem(version=version, datastore="store", digest=MANIFEST.digest, size=1, source=source)
+        for version, source in versions.items()
+    )
+    await stored.say("pod:pod-1", InventoryReported(root="a", page=0, pages=1, vms=(), items=items))
+    library = await stored.ask(GetPodLibrary(actor=OWNER, pod="pod-1"))
+    assert {item.version: item.standing for item in library.items} == {
+        VERSION: "wanted",
+        "2" * 32: "surplus",
+        "3" * 32: "unknown",
+        "4" * 32: "source",
+    }
+    pod = await stored.ask(GetPod(actor=OWNER, pod="pod-1"))
+    assert pod.drift == 2
+    assert pod.inventory_at is not None
+
+
+async def test_what_a_pod_holds_comes_in_pages(stored: Stored) -> None:
+    await stored.say("pod:pod-1", announcement())
+    vms = tuple(Vm(name=f"vm-{n}", os_type="linux", power="off", locked=False, disks=()) for n in range(5))
+    items = tuple(
+        LibraryItem(version=f"{n // 2:032x}", datastore=f"store-{n % 2}", digest="a" * 64, size=1) for n in range(2, 7)
+    )
+    await stored.say("pod:pod-1", InventoryReported(root="a", page=0, pages=1, vms=vms, items=items))
+    for kind in (GetPodVms, GetPodLibrary):
+        whole = await stored.ask(kind(actor=OWNER, pod="pod-1"))
+        assert (len(whole.items), whole.next) == (5, None)
+        seen, cursor = [], None
+        for count in (2, 2, 1):
+            part = await stored.ask(kind(actor=OWNER, pod="pod-1", limit=2, cursor=cursor))
+            assert len(part.items) == count
+            seen += part.items
+            cursor = part.next
+        assert (tuple(seen), cursor) == (whole.items, None)
+
+
+def test_a_page_is_no_larger_than_a_reply_and_never_empty() -> None:
+    item = ItemView(version="1" * 32, datastore="d" * 1000, digest="a" * 64, size=1)
+    cut = fitting([item] * 1000)
+    assert 600 < len(cut) < 1000
+    huge = ItemView(version="1" * 32, datastore="d" * LARGEST_REPLY, digest="a" * 64, size=1)
+    assert fitting([huge, item]) == (huge,)

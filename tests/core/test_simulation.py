@@ -7,15 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from catalog.documents import JOB
 from contracts.events.from_pods import CopyCorrupted, CopyFinalised
 from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost
-from core.simulation import CALM, STORM, UNRULY, Simulation, Weather
+from core.simulation import CALM, MEDDLING, STORM, UNRULY, Simulation, Weather
 from core.truth import Violation
-from replicator import copies, handlers, moves
+from replicator import copies, editing, handlers, moves
 from replicator.documents import COPY
 from replicator.domain import verdict
-from replicator.domain.copy import Corrupt, Finalised, Withdrawn
-from replicator.domain.copy import evolve as real_evolve
+from replicator.domain.copy import Corrupt, unfinished, wanted
+from replicator.domain.facts import Finalised, Gone, Withdrawn
+from replicator.domain.facts import evolve as real_evolve
 from replicator.domain.verdict import judge as real_judge
 
 BLOCK = 25
@@ -49,12 +51,19 @@ def test_without_failing_pods_the_end_is_the_same_in_every_order(start: int) -> 
         assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
 
 
+@blocks(200)
+def test_whatever_people_change_their_minds_about_desired_and_observed_agree_in_the_end(start: int) -> None:
+    for seed in range(start, start + BLOCK):
+        play(seed, MEDDLING)
+
+
 @pytest.mark.slow
-@blocks(5_000, first=10_000)
+@blocks(1_500, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
     expected = Simulation(0, CALM).run().outcome()
     for seed in range(start, start + BLOCK):
         play(seed, STORM)
+        play(seed, MEDDLING)
         assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
 
 
@@ -83,11 +92,27 @@ def test_the_storm_meets_everything_that_it_is_meant_to_test() -> None:
                 lost.add(event.copy)
             if isinstance(event, CopyAvailable) and event.copy in lost:
                 met.add("repaired")
-        met |= {"hopeless" for copy in simulation.replicator.all(COPY).values() if isinstance(copy, Corrupt)}
+        met |= {"hopeless" for copy in simulation.replicator.all(COPY).values() if unfinished(copy)}
     assert met >= {
         "copy.delayed", "copy.withdrawn", "copy.failed", "copy.available", "pod.disconnected", "inventory.requested",
         "copy.lost", "copy.extended", "pod_offline", "deadline_exceeded", "digest_mismatch", "io_error", "healed",
         "repaired", "hopeless",
+    }  # fmt: skip
+
+
+def test_people_meddle_in_every_way() -> None:
+    met: set[str] = set()
+    for seed in range(150):
+        simulation = play(seed, MEDDLING)
+        met |= {said.event.words() for said in simulation.replicator.emitted}
+        met |= {type(job).__name__ for job in simulation.catalog.all(JOB).values()}
+        met |= {type(copy).__name__ for copy in simulation.replicator.all(COPY).values()}
+        met |= {said.event.state for said in simulation.replicator.emitted if isinstance(said.event, CopyLost)}
+        met |= set(simulation.refused.values())
+    assert met >= {
+        "placement.planned", "placement.rolled_back", "copy.cancelled", "copy.retired", "copy.removed", "copy.paused",
+        "copy.withdrawn", "copy.lost", "MISSING", "Absent", "Cancelled", "Success", "Partial", "Failed",
+        "copy_state", "copy_not_found", "targets_invalid", "placement_state", "not_cancellable",
     }  # fmt: skip
 
 
@@ -110,8 +135,8 @@ def _no_digest_check(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_memory_of_withdrawals(patch: pytest.MonkeyPatch) -> None:
-    def evolve(copy: Any, fact: Any, at: Any) -> Any:
-        return copy if isinstance(fact, Withdrawn) else real_evolve(copy, fact, at)
+    def evolve(copy: Any, fact: Any, *rest: Any) -> Any:
+        return copy if isinstance(fact, Withdrawn) else real_evolve(copy, fact, *rest)
 
     patch.setattr(moves, "evolve", evolve)
 
@@ -155,13 +180,43 @@ def _what_was_lost_is_believed_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(copies, "judge", judge)
 
 
+def _nothing_is_taken_back_from_who_never_finished(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verdict, "_take_back", lambda _: ())
+
+
+def _what_is_dropped_is_believed_gone_before_it_is(patch: pytest.MonkeyPatch) -> None:
+    def drop(copy: Any, why: str) -> Any:
+        return (Gone(),) if wanted(copy) else ()
+
+    patch.setattr(verdict, "_drop", drop)
+
+
+def _what_stays_after_an_edit_is_not_taken_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(editing, "take_back", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        _nothing_is_taken_back_from_who_never_finished,
+        _what_is_dropped_is_believed_gone_before_it_is,
+        _what_stays_after_an_edit_is_not_taken_back,
+    ],
+)
+def test_a_withdrawal_that_is_left_out_is_found_out(
+    breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breakage(monkeypatch)
+    assert found(MEDDLING)
+
+
 @pytest.mark.parametrize(
     ("breakage", "says"),
     [
         (_what_was_lost_is_believed_again, "is AVAILABLE with it again"),
         (_any_pod_may_call_a_copy_lost, "its connector did not say so"),
         (_no_digest_check, "its connector did not say so"),
-        (_no_memory_of_withdrawals, "does not hold it"),
+        (_no_memory_of_withdrawals, "is lost, its connector did not say so"),
         (_any_pod_is_believed, "its connector did not say so"),
         (_any_attempt_is_believed, "its connector did not say so"),
     ],

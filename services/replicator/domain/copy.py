@@ -1,16 +1,17 @@
-"""A copy: one version on one pod, from PENDING to AVAILABLE or FAILED (features.md b.3).
+"""A copy: one version on one pod, from PENDING to AVAILABLE, and from there to nothing (features.md b.3).
 
-Its states, the facts that move it, and `evolve`, which applies them; `verdict` decides which facts come about.
+Its states and what is asked about them; `facts` are what moves it, `verdict` decides which facts come about.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import TypeAlias
 
 import msgspec
 
 from contracts.errors import Failure
-from contracts.events.from_pods import CopyFinalised, FileDigest
-from replicator.domain.placement import Placement
+from contracts.events.from_pods import FileDigest
+from contracts.names import copy_id
 
 HISTORY = 20
 """Failures that a copy remembers, the latest ones."""
@@ -18,10 +19,16 @@ TEXT = 500
 """Characters kept of a text that a pod sends."""
 
 
-class _Copy(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
-    """What every state knows. ``first`` is the first attempt of this publish or repair; ``revision`` counts what was
-    said. ``peers`` are pods that receive the version at the same time; ``repairing`` says that the copy was AVAILABLE,
-    was lost, and is made again without a publish: no deadline ends it.
+class CopyBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
+    """What every state knows.
+
+    ``first`` is the first attempt of this publish, edit or repair; ``revision`` counts what was said of the copy.
+    Up to the attempt ``withdrawn`` everything was taken back, and up to ``freed`` the pod said that nothing is left.
+    ``peers`` are pods that receive the version at the same time. ``repairing`` says that the copy was AVAILABLE, was
+    lost, and is made again without a publish. ``made`` is the publication that planned it, 0 when no publish did (an
+    edit, a policy, a person's repair). ``datastore`` is where it is to lie, or lies; ``excluded``: `latest` on the pod
+    does not mean it. ``among`` is how many copies of the version the pod is to have or had, at most: their numbers are
+    below that. ``started`` is when the latest attempt began; the bytes are that attempt's.
     """
 
     version: str
@@ -33,153 +40,119 @@ class _Copy(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     first: int = 1
     attempt: int = 0
     withdrawn: int = 0
+    freed: int = 0
     revision: int = 0
     history: tuple[Failure, ...] = ()
     peers: tuple[str, ...] = ()
     repairing: bool = False
+    made: int = 0
+    excluded: bool = False
+    among: int = 1
+    datastore: str | None = None
+    started: datetime | None = None
     bytes_network: int = 0
     bytes_reused: int = 0
+    bytes_from: dict[str, int] = {}
     updated: datetime
 
 
-class Pending(_Copy, frozen=True, kw_only=True, tag="PENDING"):
-    """Waits for its pod."""
+class Pending(CopyBase, frozen=True, kw_only=True, tag="PENDING"):
+    """Waits for its pod, a slot, its turn."""
 
 
-class Replicating(_Copy, frozen=True, kw_only=True, tag="REPLICATING"):
+class Replicating(CopyBase, frozen=True, kw_only=True, tag="REPLICATING"):
     """The pod was asked for ``attempt``."""
 
 
-class RetryPending(_Copy, frozen=True, kw_only=True, tag="RETRY_PENDING"):
+class RetryPending(CopyBase, frozen=True, kw_only=True, tag="RETRY_PENDING"):
     """``attempt`` failed, another follows."""
 
     failure: Failure
     next_attempt: datetime
 
 
-class Finalizing(_Copy, frozen=True, kw_only=True, tag="FINALIZING"):
+class Finalizing(CopyBase, frozen=True, kw_only=True, tag="FINALIZING"):
     """All bytes are on the pod; its library has still to take them."""
 
 
-class Available(_Copy, frozen=True, kw_only=True, tag="AVAILABLE"):
+class Available(CopyBase, frozen=True, kw_only=True, tag="AVAILABLE"):
     """The pod's connector finalised exactly what was asked for."""
 
     digest: str
     item: str
-    datastore: str
     files: tuple[FileDigest, ...]
 
 
-class Corrupt(_Copy, frozen=True, kw_only=True, tag="CORRUPT"):
+class Corrupt(CopyBase, frozen=True, kw_only=True, tag="CORRUPT"):
     """Its bytes changed at rest. The pod has set it apart; it is made anew from another holder, once there is one."""
 
     failure: Failure
 
 
-class Failed(_Copy, frozen=True, kw_only=True, tag="FAILED"):
+class Missing(CopyBase, frozen=True, kw_only=True, tag="MISSING"):
+    """The pod has it no more; it is made anew, once there is a holder."""
+
+    failure: Failure
+
+
+class Failed(CopyBase, frozen=True, kw_only=True, tag="FAILED"):
     """It will not come by itself."""
 
     failure: Failure
 
 
-class Skipped(_Copy, frozen=True, kw_only=True, tag="SKIPPED"):
+class Skipped(CopyBase, frozen=True, kw_only=True, tag="SKIPPED"):
     """The pod can never hold it, for ``reason``."""
 
     reason: str
 
 
-Copy: TypeAlias = Pending | Replicating | RetryPending | Finalizing | Available | Corrupt | Failed | Skipped
-C = TypeVar("C", Pending, Replicating, RetryPending, Finalizing, Available, Corrupt, Failed, Skipped)
+class Cancelled(CopyBase, frozen=True, kw_only=True, tag="CANCELLED"):
+    """It was given up before it was AVAILABLE. ``going``: it is not wanted any more, and ABSENT once it is freed."""
+
+    reason: str
+    going: bool = False
 
 
-# --- facts ------------------------------------------------------------------------------------------------------------
+class Deleting(CopyBase, frozen=True, kw_only=True, tag="DELETING"):
+    """It is not wanted any more; its pod has still to free what it has."""
+
+    reason: str
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The copy belongs to a publish; with ``skip`` it can never be made. ``peers`` get theirs at the same time."""
-
-    placement: Placement
-    pod: str
-    replica: int
-    skip: str = ""
-    peers: tuple[str, ...] = ()
+class Absent(CopyBase, frozen=True, kw_only=True, tag="ABSENT"):
+    """Nothing of it is on the pod. Remembered, so that nobody takes up again what was removed."""
 
 
-class Planned(msgspec.Struct, frozen=True):
-    """It is PENDING for a publish. Said to the house, as are the next two."""
-
-    plan: Plan
-
-
-class SkippedOver(msgspec.Struct, frozen=True):
-    """It is SKIPPED."""
-
-    plan: Plan
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """It is AVAILABLE already, from an earlier publish."""
-
-    plan: Plan
-
-
-class Started(msgspec.Struct, frozen=True):
-    """The next attempt begins. Said to the house and to the pod."""
-
-
-class Transferred(msgspec.Struct, frozen=True):
-    """All bytes arrived. Known to the replicator only."""
-
-    bytes_network: int
-    bytes_reused: int
-
-
-class Finalised(msgspec.Struct, frozen=True):
-    """It is AVAILABLE. Said to the house."""
-
-    words: CopyFinalised
-
-
-class Delayed(msgspec.Struct, frozen=True):
-    """The attempt failed and another follows. Said to the house."""
-
-    failure: Failure
-    next_attempt: datetime
-
-
-class Parked(msgspec.Struct, frozen=True):
-    """It waits for its pod again. Known to the replicator only."""
-
-
-class Lost(msgspec.Struct, frozen=True):
-    """It was AVAILABLE and is CORRUPT. Said to the house."""
-
-    failure: Failure
-
-
-class GaveUp(msgspec.Struct, frozen=True):
-    """It is FAILED. Said to the house."""
-
-    failure: Failure
-
-
-class Withdrawn(msgspec.Struct, frozen=True):
-    """The pod is to drop what it has of the latest attempt, and nothing said about that counts. Said to the pod."""
-
-
-Fact: TypeAlias = (
-    Planned | SkippedOver | Kept | Started | Transferred | Finalised | Delayed | Parked | Lost | GaveUp | Withdrawn
+Copy: TypeAlias = (
+    Pending
+    | Replicating
+    | RetryPending
+    | Finalizing
+    | Available
+    | Corrupt
+    | Missing
+    | Failed
+    | Skipped
+    | Cancelled
+    | Deleting
+    | Absent
 )
+
+
+# Every report asks these several times: membership of a set is a third of the cost of `isinstance` with a union.
+_UNDERWAY = frozenset({Replicating, Finalizing})
+_UNFINISHED = frozenset({Pending, Replicating, RetryPending, Finalizing, Corrupt, Missing})
 
 
 def unfinished(copy: Copy | None) -> bool:
     """Whether the copy is still on its way, or waits to be made again."""
-    return isinstance(copy, Pending | Replicating | RetryPending | Finalizing | Corrupt)
+    return type(copy) in _UNFINISHED
 
 
 def underway(copy: Copy | None) -> bool:
     """Whether the pod is at an attempt."""
-    return isinstance(copy, Replicating | Finalizing)
+    return type(copy) in _UNDERWAY
 
 
 def receiving(copy: Copy | None) -> bool:
@@ -187,76 +160,36 @@ def receiving(copy: Copy | None) -> bool:
     return isinstance(copy, Pending) or underway(copy)
 
 
-def evolve(copy: Copy | None, fact: Fact, at: datetime) -> Copy:
-    """The copy after ``fact``."""
-    if isinstance(fact, Planned | SkippedOver):
-        return _planned(copy, fact, at)
-    if copy is None:
-        raise ValueError("a copy begins with its plan")
-    said = copy.revision + 1
-    match fact:
-        case Kept(plan):
-            placement = plan.placement
-            return msgspec.structs.replace(
-                copy, publication=placement.publication, saga=placement.saga, revision=said, updated=at
-            )
-        case Started():
-            attempt = copy.attempt + 1
-            return _become(Replicating, copy, at, attempt=attempt, revision=said, bytes_network=0, bytes_reused=0)
-        case Transferred(network, reused):
-            return _become(Finalizing, copy, at, bytes_network=network, bytes_reused=reused)
-        case Finalised(words):
-            return _become(
-                Available, copy, at, revision=said, digest=words.digest, item=words.item[:TEXT],
-                datastore=words.datastore[:TEXT], files=words.files, repairing=False,
-                bytes_network=words.bytes_network, bytes_reused=words.bytes_reused,
-            )  # fmt: skip
-        case Delayed(failure, again):
-            history = _remember(copy, failure)
-            return _become(RetryPending, copy, at, revision=said, failure=failure, next_attempt=again, history=history)
-        case Parked():
-            return _become(Pending, copy, at)
-        case Lost(failure):
-            history, first = _remember(copy, failure), copy.attempt + 1
-            return _become(
-                Corrupt, copy, at, revision=said, failure=failure, history=history, first=first, repairing=True
-            )
-        case GaveUp(failure):
-            history = _remember(copy, failure)
-            return _become(Failed, copy, at, revision=said, failure=failure, history=history, repairing=False)
-        case Withdrawn():
-            return msgspec.structs.replace(copy, withdrawn=copy.attempt)
-        case _:
-            assert_never(fact)
+def lost(copy: Copy | None) -> bool:
+    """Whether the copy was AVAILABLE, and is to be made again."""
+    return isinstance(copy, Corrupt | Missing)
 
 
-def _planned(copy: Copy | None, fact: Planned | SkippedOver, at: datetime) -> Copy:
-    plan, placement = fact.plan, fact.plan.placement
-    if copy is None:
-        copy = Pending(
-            version=placement.version, image=placement.image, pod=plan.pod, replica=plan.replica,
-            publication=placement.publication, saga=placement.saga, updated=at,
-        )  # fmt: skip
-    changes: dict[str, Any] = {
-        "publication": placement.publication,
-        "saga": placement.saga,
-        "first": copy.attempt + 1,
-        "revision": copy.revision + 1,
-        "peers": plan.peers,
-        "repairing": False,
-    }
-    if isinstance(fact, SkippedOver):
-        return _become(Skipped, copy, at, reason=plan.skip, **changes)
-    return _become(Pending, copy, at, **changes)
+def burdens(copy: Copy) -> bool:
+    """Whether the pod may have something of the copy, taken back or not."""
+    return copy.attempt > copy.freed
 
 
-def _remember(copy: Copy, failure: Failure) -> tuple[Failure, ...]:
-    return (*copy.history, failure)[-HISTORY:]
+def leaving(copy: Copy | None) -> bool:
+    """Whether the pod has still to say that it dropped what was taken back. Where another attempt was made after a
+    withdrawal no such word is needed: the pod began it from nothing."""
+    return copy is not None and not unfinished(copy) and copy.attempt == copy.withdrawn > copy.freed
 
 
-_COMMON = _Copy.__struct_fields__
+def wanted(copy: Copy | None) -> bool:
+    """Whether the copy belongs to the desired state."""
+    if copy is None or isinstance(copy, Deleting | Absent):
+        return False
+    return not (isinstance(copy, Cancelled) and copy.going)
 
 
-def _become(kind: type[C], copy: Copy, at: datetime, **changes: Any) -> C:
-    known = {name: getattr(copy, name) for name in _COMMON}
-    return kind(**(known | {"updated": at} | changes))
+def endless(copy: Copy) -> bool:
+    """Whether no publish's deadline ends the copy: a repair, or what an edit or a policy asked for."""
+    return copy.repairing or copy.made == 0
+
+
+def siblings(copy: Copy) -> Iterator[str]:
+    """The ids of the other copies of the version on the same pod."""
+    for number in range(copy.among):
+        if number != copy.replica:
+            yield copy_id(copy.version, copy.pod, number)

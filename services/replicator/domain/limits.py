@@ -7,6 +7,7 @@ import msgspec
 from contracts.errors import Problem
 from contracts.limits import Limits
 from contracts.requests import SetPodLimits
+from replicator.domain.revision import next_revision
 
 
 class PodLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,8 +17,11 @@ class PodLimits(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
 
 
-def decide(known: PodLimits, command: SetPodLimits, zone_exists: Callable[[str], bool]) -> PodLimits | Problem:
-    """The limits after a command, the same when it changes nothing; or why it is refused."""
+def decide(
+    known: PodLimits, command: SetPodLimits, zone_exists: Callable[[str], bool], floor: int = 0
+) -> PodLimits | Problem:
+    """The limits after a command, the same when it changes nothing; or why it is refused. Their revision is above
+    ``floor``."""
     wanted = command.limits
     if command.revision is not None and command.revision != known.revision:
         return Problem(
@@ -40,4 +44,6 @@ def decide(known: PodLimits, command: SetPodLimits, zone_exists: Callable[[str],
             hint="A link names another pod, from which this one receives.",
             data={"field": "links"},
         )
-    return known if wanted == known.limits else PodLimits(revision=known.revision + 1, limits=wanted)
+    if wanted == known.limits:
+        return known
+    return PodLimits(revision=next_revision(known.revision, floor), limits=wanted)

@@ -1,107 +1,137 @@
-"""A placement: what one publish of a version is to put where, and who may serve it."""
+"""A placement: the desired state of a version, where it is to be and under which terms, and who may serve it."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from zlib import crc32
+from typing import Literal
 
 import msgspec
 
+from contracts.errors import Failure
 from contracts.events.from_pods import FileDigest
-from contracts.events.hub import Targets
 from contracts.manifest import Manifest
-from contracts.names import POD
-from replicator.domain.pod import Connected, Pod, accepts, site_of
+from contracts.terms import Targets, Terms
 
 HOLDERS_KNOWN = 16
 """Pods with an AVAILABLE copy that a placement remembers: enough to choose from, and no list of 2,000."""
-HOLDERS_OFFERED = 8
-"""Holders named in one request: a message stays far below its limit of 64 KiB."""
-
-_pod_name = re.compile(POD)
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest publish of a version. ``digest`` is the manifest's, kept so that it is not hashed for every copy.
+    """What is wanted of a version. ``digest`` is the manifest's, kept so that it is not hashed for every copy.
 
-    ``saga`` is the publish's job; ``holders`` are pods whose copy is AVAILABLE, the first few of them. The source pod
-    has the version without a copy too, until it says that it is ``bare``: what it had is corrupt.
+    ``publication`` is the latest publish, ``saga`` its job, ``began`` its time, ``planned`` how many copies carry its
+    number; ``heard`` is the latest one that was asked for, refused ones too. ``wanted`` counts the copies of the
+    desired state, the ``skipped`` ones too; ``replicas`` are wanted on each pod where the terms say nothing else.
+    WITHDRAWN: nothing is wanted any more, which is remembered for ever. ``rolling``: an all-or-nothing publish failed
+    so, and is taken back. ``holders`` are pods whose copy is AVAILABLE, the first few of them. The source pod has the
+    version without a copy too, until it says that it is ``bare``: what it had is corrupt or gone. ``revision`` counts
+    what was said of the placement.
     """
 
     version: str
     image: str
+    number: str = ""
     tenant: str
     publication: int
     saga: str
     manifest: Manifest
     digest: str
     deadline: datetime
-    wanted: int
+    began: datetime
+    heard: int = 0
+    planned: int = 0
+    wanted: int = 0
+    skipped: int = 0
+    replicas: int = 1
+    terms: Terms = Terms()
+    revision: int = 0
+    state: Literal["LIVE", "WITHDRAWN"] = "LIVE"
+    paused: bool = False
+    rolling: Failure | None = None
+    estimate: datetime | None = None
+    warning: Failure | None = None
     holders: tuple[str, ...] = ()
     bare: bool = False
 
     @property
     def known(self) -> tuple[str, ...]:
         """The pods that may serve the version, the source first."""
-        source = () if self.bare else (self.manifest.source.pod,)
+        source = () if self.bare else (self.source,)
         return tuple(dict.fromkeys((*source, *self.holders)))
 
+    @property
+    def source(self) -> str:
+        """The pod that the version was imported on."""
+        return self.manifest.source.pod
 
-class Roster(msgspec.Struct, frozen=True):
-    """The pods for which a version has a copy document, AVAILABLE or not. Apart from `Placement`, which every copy
-    report reads, because it grows with the number of pods."""
+    @property
+    def shallow(self) -> bool:
+        """Whether no bytes may move."""
+        return self.terms.mode == "shallow"
 
-    pods: tuple[str, ...] = ()
-
-
-class Target(msgspec.Struct, frozen=True):
-    """A pod that a publish is for; with ``skip`` the reason why it can never hold the version."""
-
-    pod: str
-    skip: str = ""
+    def replicas_on(self, pod: str) -> int:
+        """How many copies ``pod`` is to have, if it is to have any."""
+        return self.terms.replicas_on(pod, self.replicas)
 
 
-def resolve(pods: Mapping[str, Pod], targets: Targets, manifest: Manifest) -> tuple[Target, ...]:
-    """The targets of a publish by name; empty when no pod accepts it (features.md, Settled).
+class CalledOff(msgspec.Struct, frozen=True):
+    """A publish, of a version that is not known yet, that was given up before it was heard: words may overtake."""
 
-    All enrolled pods that are neither DRAINING nor REMOVED; or those listed, where one that accepts nothing is named
-    with its reason instead of being left out in silence.
+    publication: int
+
+
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """What a publish that is taken back leaves in force."""
+
+    terms: Terms
+    replicas: int
+    targets: Targets
+    removed: tuple[str, ...] = ()
+
+
+class Roster(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods of a placement. Apart from `Placement`, which every report reads, because it grows with their number.
+
+    ``wanted`` are the replicas that each pod is to have, by their numbers; ``known`` is how many copies of each pod
+    are remembered (0 and up), whatever became of them. ``targets`` are those of the latest publish; from ``removed``
+    pods an edit took the version since. ``policies`` put the version somewhere beside it. ``former`` is what held
+    before the latest publish, where that is all or nothing and may be taken back.
     """
-    if targets.kind == "all":
-        return tuple(Target(name, unfit(pod, manifest)) for name, pod in sorted(pods.items()) if accepts(pod))
-    names = sorted(name for name in set(targets.pods) if _pod_name.fullmatch(name))
-    found = tuple(Target(name, _listed(pods.get(name), manifest)) for name in names)
-    return found if any(accepts(pods[name]) for name in names if name in pods) else ()
+
+    wanted: dict[str, tuple[int, ...]] = {}
+    known: dict[str, int] = {}
+    targets: Targets = Targets()
+    removed: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    former: Former | None = None
+
+    @property
+    def count(self) -> int:
+        """Copies that are wanted."""
+        return sum(map(len, self.wanted.values()))
+
+    def copies(self) -> Iterator[tuple[str, int]]:
+        """Pod and number of every copy that is remembered."""
+        for pod, count in self.known.items():
+            for replica in range(count):
+                yield pod, replica
 
 
-def _listed(pod: Pod | None, manifest: Manifest) -> str:
-    if pod is None:
-        return "pod_unknown: the pod is not enrolled"
-    return unfit(pod, manifest) if accepts(pod) else "pod_draining: the pod accepts nothing new"
+def with_wanted(roster: Roster, wanted: dict[str, tuple[int, ...]]) -> Roster:
+    """The roster when exactly these are wanted, and remembered with those from before."""
+    known = dict(roster.known)
+    for pod, replicas in wanted.items():
+        if replicas:
+            known[pod] = max(known.get(pod, 0), max(replicas) + 1)
+    kept = {pod: replicas for pod, replicas in sorted(wanted.items()) if replicas}
+    return msgspec.structs.replace(roster, wanted=kept, known=dict(sorted(known.items())))
 
 
-def unfit(pod: Pod, manifest: Manifest) -> str:
-    """Why ``pod`` can never hold ``manifest``, empty when it can. Free space changes: the pod itself reports it."""
-    for disk in manifest.disks:
-        if disk.format not in pod.formats:
-            takes = ", ".join(sorted(pod.formats)[:8]) or "nothing"
-            return f"format_unsupported: disk {disk.lun} is {disk.format}, the pod takes {takes}"[:300]
-    return ""
-
-
-def sources(names: Iterable[str], pods: Mapping[str, Pod | None], copy: str, target: str, attempt: int) -> list[Pod]:
-    """Who of ``names``, pods that hold the version, may serve an attempt, the best first.
-
-    The pods in touch come first, of those the ones at the target's own site; among equals the start depends on copy
-    and attempt, so that copies spread over the holders and the next attempt begins with another one.
-    """
-    found = [pod for name in names if name != target and (pod := pods.get(name)) is not None and pod.address]
-    if found:
-        start = (crc32(copy.encode()) + attempt) % len(found)
-        found = found[start:] + found[:start]
-    here = site_of(pods.get(target))
-    found.sort(key=lambda pod: (not isinstance(pod, Connected), not here or site_of(pod) != here))
-    return found[:HOLDERS_OFFERED]
+def numbered(have: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The numbers of ``count`` replicas: those that are there as far as they go, the lowest first; then the lowest
+    free ones. Fewer than there are: the highest go."""
+    kept = tuple(sorted(have))[:count]
+    free = (number for number in range(count + len(kept)) if number not in kept)
+    return tuple(sorted((*kept, *(next(free) for _ in range(count - len(kept))))))
 
 
 def held_by(placement: Placement, pod: str) -> Placement:
@@ -115,8 +145,14 @@ def held_by(placement: Placement, pod: str) -> Placement:
 
 def lost_by(placement: Placement, pod: str) -> Placement:
     """What ``pod`` has of the version is of no use: nobody is sent there for it."""
+    bare = placement.bare or pod == placement.source
+    return msgspec.structs.replace(left_by(placement, pod), bare=bare)
+
+
+def left_by(placement: Placement, pod: str) -> Placement:
+    """``pod`` has no copy any more. If it is the source, it still has that."""
     left = tuple(name for name in placement.holders if name != pod)
-    return msgspec.structs.replace(placement, holders=left, bare=placement.bare or pod == placement.manifest.source.pod)
+    return placement if left == placement.holders else msgspec.structs.replace(placement, holders=left)
 
 
 def mismatch(manifest: Manifest, files: tuple[FileDigest, ...]) -> str:

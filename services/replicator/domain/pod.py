@@ -1,25 +1,45 @@
 """A pod: whether its connector reports, what it can hold, and which of its copies are unfinished (features.md b.5)."""
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 import msgspec
 
 from contracts.events.from_pods import Datastore, PodAnnounced, PodReported
+from contracts.terms import Labels
+from replicator.domain.revision import next_revision
 
 LONGEST_SILENCE = 75.0
 """Seconds after which a pod is OFFLINE at the latest, however rarely it reports."""
 SHORTEST_SILENCE = 0.2
 """Seconds: a pod that names a smaller (or negative) interval must not flap."""
+LONGEST_INTERVAL = 86_400.0
+"""Seconds between two reports that a pod is believed to mean: with any number, times would end that are reckoned with
+it."""
+MOST_LABELS = 32
+"""Announced labels that are kept, as many as an operator may give (`contracts.terms.Labels`)."""
+MOST_FORMATS = 32
+"""Formats that a pod is believed to take."""
+WORD = 80
+"""Characters of a word with which a pod describes itself, as many as a name has (`contracts.names.Name`)."""
+MOST_WORKING = 64
+"""Copies that a report names at most (`PodReported`)."""
+MOST_UNHEARD = 16
+"""Copies of each sort that are watched at a time."""
 ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
-    """What is known of a pod in every state. ``waiting`` names its unfinished copies, oldest first.
+    """What is known of a pod in every state.
 
-    ``root`` is that of the last complete inventory, kept in the tables under ``generation``; ``revision`` counts
-    what was said about the pod.
+    ``labels`` are those that it announced, ``own`` those of its operator in the hub, which stand above them;
+    ``labels_revision`` counts the changes of ``own``. ``root`` is that of the last complete inventory; its VMs are in
+    the tables under ``generation``. ``drift`` counts the items that nobody asked for. ``unheard`` are copies that the
+    pod should be at work on and did not name in its reports, and those it was told to drop, with the time since when.
+    ``revision`` counts what was said about the pod.
     """
 
     name: str
@@ -31,7 +51,10 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     connector_version: str
     formats: tuple[str, ...]
     labels: dict[str, str]
+    own: dict[str, str] = {}
+    labels_revision: int = 0
     datastores: tuple[Datastore, ...]
+    virtual_limit: int | None = None
     interval: float
     announced: datetime
     last_seen: datetime
@@ -39,7 +62,8 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     root: str | None = None
     inventory_at: datetime | None = None
     generation: int = 0
-    waiting: tuple[str, ...] = ()
+    drift: int = 0
+    unheard: dict[str, datetime] = {}
     revision: int = 0
 
 
@@ -52,11 +76,15 @@ class Offline(_Pod, frozen=True, kw_only=True, tag="OFFLINE"):
 
 
 class Draining(_Pod, frozen=True, kw_only=True, tag="DRAINING"):
-    """It accepts nothing new, whether it reports or not."""
+    """It accepts nothing new, and finishes what it has. ``silent``: its connector does not report."""
+
+    silent: bool = False
 
 
 class Removed(_Pod, frozen=True, kw_only=True, tag="REMOVED"):
-    """It is no longer part of the house; what it still says is not heard."""
+    """It is no longer part of the house since ``removed``; what it still says is not heard, unless it joins anew."""
+
+    removed: datetime
 
 
 Pod: TypeAlias = Connected | Offline | Draining | Removed
@@ -75,7 +103,9 @@ class Announced(msgspec.Struct, frozen=True):
 
 
 class Enrolled(msgspec.Struct, frozen=True):
-    """It is known from now on. Said to the house."""
+    """It is known from now on, with its operator's labels. Said to the house."""
+
+    own: dict[str, str] = {}
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -86,61 +116,102 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """It is CONNECTED (again). Said to the house."""
+    """It reports (again): CONNECTED, or DRAINING and not silent. Said to the house."""
 
 
 class Vanished(msgspec.Struct, frozen=True):
-    """It is OFFLINE. Said to the house."""
+    """It reports no more: OFFLINE, or DRAINING and silent. Said to the house."""
 
 
-Fact: TypeAlias = Announced | Enrolled | Seen | Returned | Vanished
+class Drained(msgspec.Struct, frozen=True):
+    """It is DRAINING. Said to the house."""
+
+
+class Readmitted(msgspec.Struct, frozen=True):
+    """It is DRAINING no more. Said to the house."""
+
+
+class Relabelled(msgspec.Struct, frozen=True):
+    """Its operator gave it other labels. Said to the house."""
+
+    own: dict[str, str]
+
+
+class Expelled(msgspec.Struct, frozen=True):
+    """It is REMOVED. Said to the house."""
+
+    at: datetime
+
+
+Fact: TypeAlias = Announced | Enrolled | Seen | Returned | Vanished | Drained | Readmitted | Relabelled | Expelled
 
 
 class Silence(msgspec.Struct, frozen=True):
     """The question whether the pod has been silent for too long."""
 
 
-def decide(pod: Pod | None, name: str, message: PodAnnounced | PodReported | Silence, at: datetime) -> tuple[Fact, ...]:
-    """What an announcement, a heartbeat or its absence changes. What is older than the last word changes nothing."""
+def decide(
+    pod: Pod | None, name: str, message: PodAnnounced | PodReported | Silence, at: datetime, own: dict[str, str]
+) -> tuple[Fact, ...]:
+    """What an announcement, a heartbeat or its absence changes. What is older than the last word changes nothing.
+
+    A pod that announces itself and is not enrolled joins with its operator's labels ``own``: whether it may was asked
+    before (`domain.enrolment`).
+    """
     match pod, message:
-        case (Removed(), _) | (None, PodReported() | Silence()):
+        case (None | Removed(), PodReported() | Silence()):
             return ()
         case None, PodAnnounced():
-            return Announced(name, message, at), Enrolled(), Returned()
+            return Announced(name, message, at), Enrolled(own), Returned()
+        case Removed(), PodAnnounced():
+            if at < pod.removed:
+                return ()
+            return Announced(name, message, at), Enrolled(own), Returned()
         case (Connected() | Offline() | Draining(), PodAnnounced()) if at < pod.announced:
             return ()
-        case (Connected(), PodAnnounced()) if pod.boot == message.boot:
+        case (Connected() | Draining(), PodAnnounced()) if pod.boot == message.boot and reporting(pod):
             return (Announced(name, message, at),)
-        case Connected() | Offline(), PodAnnounced():
+        case Connected() | Offline() | Draining(), PodAnnounced():
             return Announced(name, message, at), Returned()
-        case Draining(), PodAnnounced():
-            return (Announced(name, message, at),)
-        case (Offline(), PodReported()) if at > pod.last_seen:
-            return Seen(message, at), Returned()
-        case (Connected() | Draining(), PodReported()) if at > pod.last_seen:
-            return (Seen(message, at),)
-        case (Connected(), Silence()) if silent_at(pod) <= at:
+        case (Connected() | Offline() | Draining(), PodReported()) if at > pod.last_seen:
+            seen = Seen(message, at)
+            return (seen,) if reporting(pod) else (seen, Returned())
+        case (Connected() | Draining(), Silence()) if reporting(pod) and silent_at(pod) <= at:
             return (Vanished(),)
     return ()
 
 
-def evolve(pod: Pod | None, fact: Fact) -> Pod:
-    """The pod after ``fact``."""
+def evolve(pod: Pod | None, fact: Fact, floor: int = 0) -> Pod:
+    """The pod after ``fact``; what is said of it has a revision above ``floor``."""
     if isinstance(fact, Announced):
         return _announced(pod, fact)
     if pod is None:
         raise ValueError("a pod begins with its announcement")
+    said = next_revision(pod.revision, floor)
     match fact:
-        case Enrolled():
-            return msgspec.structs.replace(pod, revision=pod.revision + 1)
+        case Enrolled(own):
+            revision = pod.labels_revision + (own != pod.own)
+            return _become(Offline, pod, own=own, labels_revision=revision, revision=said)
         case Seen(words, at):
             return msgspec.structs.replace(
                 pod, last_seen=at, datastores=words.datastores, dead_letters=words.dead_letters
             )
         case Returned():
-            return _become(Connected, pod, revision=pod.revision + 1)
+            if isinstance(pod, Draining):
+                return msgspec.structs.replace(pod, silent=False, unheard={}, revision=said)
+            return _become(Connected, pod, unheard={}, revision=said)
         case Vanished():
-            return _become(Offline, pod, revision=pod.revision + 1)
+            if isinstance(pod, Draining):
+                return msgspec.structs.replace(pod, silent=True, revision=said)
+            return _become(Offline, pod, revision=said)
+        case Drained():
+            return _become(Draining, pod, silent=not reporting(pod), revision=said)
+        case Readmitted():
+            return _become(Connected, pod, revision=said) if reporting(pod) else _become(Offline, pod, revision=said)
+        case Relabelled(own):
+            return msgspec.structs.replace(pod, own=own, labels_revision=pod.labels_revision + 1, revision=said)
+        case Expelled(at):
+            return _become(Removed, pod, removed=at, root=None, drift=0, unheard={}, revision=said)
         case _:
             assert_never(fact)
 
@@ -150,13 +221,14 @@ def _announced(pod: Pod | None, fact: Announced) -> Pod:
     known: dict[str, Any] = {
         "boot": words.boot,
         "address": words.address if ADDRESS.fullmatch(words.address) else "",
-        "hypervisor": words.hypervisor,
-        "family": words.family,
-        "connector_version": words.connector_version,
-        "formats": words.formats,
-        "labels": words.labels,
+        "hypervisor": _plain(words.hypervisor),
+        "family": _plain(words.family),
+        "connector_version": _plain(words.connector_version),
+        "formats": tuple(map(_plain, words.formats[:MOST_FORMATS])),
+        "labels": _shapely(words.labels),
         "datastores": words.datastores,
-        "interval": words.interval,
+        "virtual_limit": words.virtual_limit,
+        "interval": min(max(words.interval, 0.0), LONGEST_INTERVAL),
         "announced": fact.at,
     }
     if pod is None:
@@ -164,8 +236,31 @@ def _announced(pod: Pod | None, fact: Announced) -> Pod:
     return msgspec.structs.replace(pod, last_seen=max(fact.at, pod.last_seen), **known)
 
 
+def _plain(text: str) -> str:
+    """A pod's word for what it is, as it can be listed beside those of others: not too long, nothing that a terminal
+    would obey."""
+    return "".join(one for one in text[:WORD] if one.isprintable())
+
+
+def _shapely(labels: dict[str, str]) -> dict[str, str]:
+    """Those of ``labels`` that a selector could name: no more than an operator may give, of the same shapes."""
+    return {key: value for key, value in list(labels.items())[:MOST_LABELS] if _label(key, value)}
+
+
+def _label(key: str, value: str) -> bool:
+    try:
+        msgspec.convert({key: value}, Labels)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _become(kind: type[P], pod: Pod, **changes: Any) -> P:
-    return kind(**(msgspec.structs.asdict(pod) | changes))
+    known = {name: getattr(pod, name) for name in _COMMON}
+    return kind(**(known | changes))
+
+
+_COMMON = _Pod.__struct_fields__
 
 
 # --- what others want to know -----------------------------------------------------------------------------------------
@@ -177,11 +272,19 @@ def silent_at(pod: Pod) -> datetime:
     return pod.last_seen + timedelta(seconds=limit)
 
 
+def effective_labels(pod: Pod) -> dict[str, str]:
+    """The labels by which the pod is selected: the operator's over those that it announced."""
+    return {**pod.labels, **pod.own}
+
+
+def region_of(pod: Pod | None) -> str:
+    """The region that the pod is in, by its label ``region``; empty when it has none."""
+    return "" if pod is None else pod.own.get("region") or pod.labels.get("region") or ""
+
+
 def site_of(pod: Pod | None) -> str:
     """Where the pod is, by its label ``site``, else ``region``; empty when it tells neither."""
-    if pod is None:
-        return ""
-    return pod.labels.get("site") or pod.labels.get("region") or ""
+    return "" if pod is None else pod.own.get("site") or pod.labels.get("site") or region_of(pod)
 
 
 def accepts(pod: Pod) -> bool:
@@ -189,18 +292,40 @@ def accepts(pod: Pod) -> bool:
     return isinstance(pod, Connected | Offline)
 
 
-def with_waiting(pod: Pod, copy: str) -> Pod:
-    """``copy`` is unfinished on the pod."""
-    return pod if copy in pod.waiting else msgspec.structs.replace(pod, waiting=(*pod.waiting, copy))
+def unnamed(running: Iterable[str], leaving: Iterable[str], words: PodReported) -> Iterator[str]:
+    """Copies that the pod should be at work on and does not name in its report, and those that it was told to drop and
+    did not; some of them, if there are many. A report that names as many as fit may have left some out."""
+    if words.working is not None and len(words.working) < MOST_WORKING:
+        named = {one.rpartition(":")[0] for one in words.working}
+        yield from islice((id for id in running if id not in named), MOST_UNHEARD)
+    yield from islice(leaving, MOST_UNHEARD)
 
 
-def without_waiting(pod: Pod, copy: str) -> Pod:
-    """``copy`` came to an end on the pod."""
-    if copy not in pod.waiting:
-        return pod
-    return msgspec.structs.replace(pod, waiting=tuple(one for one in pod.waiting if one != copy))
+def patience(pod: Pod) -> timedelta:
+    """How long the pod may take to say what it should: two of its reports."""
+    return timedelta(seconds=2 * max(pod.interval, SHORTEST_SILENCE))
 
 
-def with_inventory(pod: Pod, root: str, generation: int, at: datetime) -> Pod:
-    """The inventory with ``root`` is complete, in the tables under ``generation``."""
+def listened(pod: Pod, unnamed: Iterable[str], at: datetime) -> tuple[Pod, tuple[str, ...]]:
+    """The pod after a report that leaves ``unnamed`` out, and those of which nothing was heard for two of its
+    intervals: they are said again, and awaited as long once more."""
+    since = {id: pod.unheard.get(id, at) for id in unnamed}
+    overdue = tuple(id for id, when in since.items() if at - when >= patience(pod))
+    since.update(dict.fromkeys(overdue, at))
+    return (pod if since == pod.unheard else msgspec.structs.replace(pod, unheard=since)), overdue
+
+
+def reporting(pod: Pod | None) -> bool:
+    """Whether the pod is in touch: it can be asked, and can serve others."""
+    return isinstance(pod, Connected) or (isinstance(pod, Draining) and not pod.silent)
+
+
+def with_drift(pod: Pod, drift: int) -> Pod:
+    """Its library holds ``drift`` items that nobody asked for."""
+    return pod if drift == pod.drift else msgspec.structs.replace(pod, drift=max(drift, 0))
+
+
+def with_inventory(pod: Pod, root: str | None, generation: int, at: datetime) -> Pod:
+    """An inventory came whole, and the VMs are those of ``generation``; ``root`` None when another is needed all the
+    same."""
     return msgspec.structs.replace(pod, root=root, generation=generation, inventory_at=at)
