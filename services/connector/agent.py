@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import structlog
@@ -13,9 +14,9 @@ from connector.admission import Tickets, UploadTickets, Vouched
 from connector.backends.directory import DirectoryBackend
 from connector.copying import Parts
 from connector.domain.limits import PodLimits
-from connector.domain.tasks import Task
+from connector.domain.tasks import Copy, Task
 from connector.doorway import doorway, identity_of
-from connector.handlers import HERE, LIMITS, TASK, definition
+from connector.handlers import HERE, INVENTORY, LIMITS, TASK, definition
 from connector.limits import LiveLimits
 from connector.presence import Presence
 from connector.scrub import Rotten, Scrub
@@ -28,6 +29,9 @@ from connector.uploads import Uploads
 from contracts.views import Progress
 from runtime.ids import new_id
 from runtime.service import Service, service, task
+
+WORKING: Final = 64
+"""Copies under way that a report names."""
 
 log = structlog.get_logger()
 
@@ -47,7 +51,7 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
         OSError: the pod's folder or the door's port cannot be had.
         IdentityError: the pod's certificate cannot be used.
     """
-    backend = DirectoryBackend(Path(settings.root))
+    backend = DirectoryBackend(Path(settings.root), settings.disk_type_map)
     try:
         parts = _parts(settings)
         tickets = Tickets(Path(settings.ticket_key_file))
@@ -59,7 +63,14 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
 
         async with uploads, doorway(settings, door_at) as address:
             presence = Presence(
-                backend, settings, address, new_id(), running.processor.submit, lambda: _dead_letters(running)
+                backend,
+                settings,
+                address,
+                new_id(),
+                running.processor.submit,
+                lambda: _dead_letters(running),
+                lambda: _working(running, runner),
+                lambda: _forgotten(running),
             )
             teller = _Teller(running, settings.pod)
             limits = LiveLimits(parts.throttles, lambda: _limits(running))
@@ -75,6 +86,7 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
                 Vouched(Path(settings.manifest_key_file)),
             )
             running.on_commit(runner.wake)
+            running.on_commit(presence.committed)
 
             async def tell(rotten: Rotten) -> None:
                 await running.processor.submit(_corrupted(rotten))
@@ -85,6 +97,7 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
                 for work, name in (
                     (runner.run(), "runner"),
                     (presence.run(), "presence"),
+                    (presence.watch(), "demand"),
                     (scrub.run(), "scrub"),
                     (uploads.expire(settings.upload_days), "uploads"),
                 ):
@@ -156,6 +169,19 @@ class _Teller:
 async def _tasks(running: Service) -> dict[str, Task]:
     rows = await running.reader.rows("SELECT id, body FROM documents WHERE kind = ?", (TASK.name,))
     return {id: TASK.decode(body) for id, body in rows}
+
+
+async def _working(running: Service, runner: Runner) -> tuple[str, ...]:
+    """The copies under way with their attempts, those first that move bytes: as many as a report has room for."""
+    copies = [task for task in (await _tasks(running)).values() if isinstance(task, Copy)]
+    copies.sort(key=lambda copy: (not runner.at_work(copy.copy), copy.copy))
+    return tuple(f"{copy.copy}:{copy.attempt}" for copy in copies[:WORKING])
+
+
+async def _forgotten(running: Service) -> bool:
+    """Whether what was told of the pod was forgotten, for all of it to be told again."""
+    found = await running.reader.rows("SELECT 1 FROM documents WHERE kind = ? AND id = ?", (INVENTORY.name, HERE))
+    return not found
 
 
 async def _limits(running: Service) -> PodLimits:

@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connector import messages
-from connector.domain import tasks
-from connector.domain.inventory import Inventory, pages
+from connector.domain import copies, tasks
 from connector.domain.limits import PodLimits, changed
 from connector.domain.tasks import Closed, Decision, Task
+from connector.reports import HERE as HERE
+from connector.reports import INVENTORY as INVENTORY
+from connector.reports import on_inventory_requested, on_observed, on_started
 from contracts.events import Speaker, from_pods, to_pods
 from runtime.service import Definition
 from runtime.work import Get, Kind, Message, Reaction, Ref, Work
@@ -16,9 +18,7 @@ from runtime.work import Get, Kind, Message, Reaction, Ref, Work
 TASK: Final[Kind[Task]] = Kind("task", Task)
 """What is to be done, by version or copy id; gone when it is done."""
 CLOSED: Final[Kind[Closed]] = Kind("closed", Closed)
-INVENTORY: Final[Kind[Inventory]] = Kind("inventory", Inventory)
 LIMITS: Final[Kind[PodLimits]] = Kind("limits", PodLimits)
-HERE: Final = "here"
 KEPT: Final = timedelta(days=8)
 """A message is in its stream for a day at most; with a margin for a hub that was restored."""
 
@@ -41,12 +41,13 @@ def reactions(pod: str) -> dict[type, Reaction]:
             "version", lambda task, closed, m: tasks.source_released(task, closed, m.body, m.saga)
         ),
         to_pods.CopyRequested: _about(
-            "copy", lambda task, closed, m: tasks.copy_requested(task, closed, m.body, m.saga)
+            "copy", lambda task, closed, m: copies.requested(task, closed, m.body, m.saga, m.at)
         ),
+        to_pods.CopyExtended: _about("copy", lambda task, closed, m: copies.extended(task, closed, m.body)),
+        to_pods.CopyPaused: _about("copy", lambda task, closed, m: copies.paused(task, closed, m.body, m.saga, m.at)),
         to_pods.CopyWithdrawn: _about(
-            "copy", lambda task, closed, m: tasks.copy_withdrawn(task, closed, m.body, m.saga)
+            "copy", lambda task, closed, m: copies.withdrawn(task, closed, m.body, m.saga, m.at)
         ),
-        to_pods.CopyExtended: _about("copy", lambda task, closed, m: tasks.copy_extended(task, closed, m.body)),
         messages.ImportDone: _about("version", _import_done),
         messages.ImportRejected: _about("version", _import_rejected),
         messages.CopyArrived: _about("copy", _copy_arrived),
@@ -57,9 +58,9 @@ def reactions(pod: str) -> dict[type, Reaction]:
         messages.Removed: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_removed),
         messages.Released: Reaction(lambda m, _: _refs(task_id(m.body.done)), _on_released),
         messages.Forget: Reaction(lambda m, _: [CLOSED(m.body.id)], _on_forget),
-        messages.Started: Reaction(lambda _, __: (), _on_started),
-        messages.Observed: Reaction(lambda _, __: [INVENTORY(HERE)], _on_observed),
-        to_pods.InventoryRequested: Reaction(lambda _, __: [INVENTORY(HERE)], _on_inventory_requested),
+        messages.Started: Reaction(lambda _, __: (), on_started),
+        messages.Observed: Reaction(lambda _, __: [INVENTORY(HERE)], on_observed),
+        to_pods.InventoryRequested: Reaction(lambda _, __: [INVENTORY(HERE)], on_inventory_requested),
         to_pods.LimitsChanged: Reaction(lambda _, __: [LIMITS(HERE)], _on_limits_changed),
     }
 
@@ -67,7 +68,7 @@ def reactions(pod: str) -> dict[type, Reaction]:
 def task_id(task: Task) -> str:
     """The document a task is kept in."""
     match task:
-        case tasks.Copy() | tasks.Withdraw():
+        case tasks.Copy() | tasks.Paused() | tasks.Withdraw():
             return task.copy
         case tasks.Import() | tasks.Discard() | tasks.Release():
             return task.version
@@ -127,8 +128,9 @@ def _copy_arrived(task: Task | None, closed: Closed | None, message: Message[mes
         digest=body.digest,
         bytes_network=body.bytes_network,
         bytes_reused=body.bytes_reused,
+        bytes_from=body.bytes_from,
     )
-    return tasks.copy_arrived(task, closed, body.attempt, event)
+    return copies.arrived(task, closed, body.attempt, event)
 
 
 def _copy_done(task: Task | None, closed: Closed | None, message: Message[messages.CopyDone]) -> Decision:
@@ -143,20 +145,21 @@ def _copy_done(task: Task | None, closed: Closed | None, message: Message[messag
         files=body.files,
         bytes_network=body.bytes_network,
         bytes_reused=body.bytes_reused,
+        bytes_from=body.bytes_from,
     )
-    return tasks.copy_ended(task, closed, body.attempt, None, event)
+    return copies.ended(task, closed, body.attempt, None, event)
 
 
 def _copy_rejected(task: Task | None, closed: Closed | None, message: Message[messages.CopyRejected]) -> Decision:
     body = message.body
     event = from_pods.CopyRejected(copy=body.copy, version=body.version, attempt=body.attempt, failure=body.failure)
-    return tasks.copy_ended(task, closed, body.attempt, body.failure, event)
+    return copies.ended(task, closed, body.attempt, body.failure, event)
 
 
 def _copy_continued(task: Task | None, closed: Closed | None, message: Message[messages.CopyContinued]) -> Decision:
     body = message.body
     event = from_pods.CopyContinued(copy=body.copy, version=body.version, attempt=body.attempt)
-    return tasks.copy_continues(task, closed, body.attempt, event)
+    return copies.continues(task, closed, body.attempt, event)
 
 
 def _on_corrupted(message: Message[messages.Corrupted], work: Work) -> None:
@@ -171,8 +174,14 @@ def _on_corrupted(message: Message[messages.Corrupted], work: Work) -> None:
 
 
 def _on_removed(message: Message[messages.Removed], work: Work) -> None:
-    id = task_id(message.body.done)
-    _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), message.body.done))
+    done = message.body.done
+    id = task_id(done)
+    task, closed = work.get(TASK, id), work.get(CLOSED, id)
+    match done:
+        case tasks.Withdraw():
+            _apply(work, id, copies.dropped(task, closed, done))
+        case tasks.Discard():
+            _apply(work, id, tasks.removed(task, closed, done))
 
 
 def _on_released(message: Message[messages.Released], work: Work) -> None:
@@ -184,45 +193,6 @@ def _on_released(message: Message[messages.Released], work: Work) -> None:
 
 def _on_forget(message: Message[messages.Forget], work: Work) -> None:
     work.put(CLOSED, message.body.id, None)
-
-
-def _on_started(message: Message[messages.Started], work: Work) -> None:
-    body = message.body
-    work.emit(
-        from_pods.PodAnnounced(
-            boot=body.boot,
-            address=body.address,
-            hypervisor=body.hypervisor,
-            family=body.family,
-            connector_version=body.connector_version,
-            formats=body.formats,
-            labels=body.labels,
-            datastores=body.datastores,
-            interval=body.interval,
-        )
-    )
-
-
-def _on_observed(message: Message[messages.Observed], work: Work) -> None:
-    body = message.body
-    told = work.get(INVENTORY, HERE)
-    if told is None or told.root != body.inventory.root:
-        work.put(INVENTORY, HERE, body.inventory)
-        for page in pages(body.inventory):
-            work.emit(page)
-    work.emit(
-        from_pods.PodReported(
-            boot=body.boot, root=body.inventory.root, datastores=body.datastores, dead_letters=body.dead_letters
-        )
-    )
-
-
-def _on_inventory_requested(_: Message[to_pods.InventoryRequested], work: Work) -> None:
-    """Tell again what was told last; before the first look at the pod there is nothing, and it is told then."""
-    told = work.get(INVENTORY, HERE)
-    if told is not None:
-        for page in pages(told):
-            work.emit(page)
 
 
 def _on_limits_changed(message: Message[to_pods.LimitsChanged], work: Work) -> None:

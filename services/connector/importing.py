@@ -22,6 +22,7 @@ from connector.domain.tasks import Import
 from connector.failures import Cancel, Refused, refused
 from connector.formats import Recognised, inspect
 from connector.progress import Meter
+from connector.replicas import supersede
 from connector.transfer.build import Built, build
 from connector.transfer.grid import SPAN, Grid
 from connector.transfer.index import size_for
@@ -51,7 +52,8 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
         Cancelled: ``cancel`` was set.
         OSError: reading or writing failed.
     """
-    found = backend.find(task.version)
+    held = backend.held(task.version)
+    found = next((placed for placed in held if placed.item.source), held[0] if held else None)
     if found is None or not found.intact or not found.item.source:
         backend.lock(task.source, task.version)
         with ExitStack() as stack:
@@ -85,6 +87,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
             )
             found = backend.finalise(staging, item)
         crash_at("import.renamed")
+        supersede(backend, found)
     if task.mode == "clone":
         backend.unlock(task.version)
     return Prepared(found.item.manifest, found.datastore, found.item.warnings)

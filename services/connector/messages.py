@@ -31,6 +31,7 @@ class CopyArrived(Local, frozen=True, kw_only=True, tag="copy.arrived"):
     digest: str
     bytes_network: int
     bytes_reused: int
+    bytes_from: dict[str, int] = {}
 
 
 class CopyDone(Local, frozen=True, kw_only=True, tag="copy.done"):
@@ -42,6 +43,7 @@ class CopyDone(Local, frozen=True, kw_only=True, tag="copy.done"):
     files: tuple[FileDigest, ...]
     bytes_network: int
     bytes_reused: int
+    bytes_from: dict[str, int] = {}
 
 
 class CopyRejected(Local, frozen=True, kw_only=True, tag="copy.rejected"):
@@ -98,15 +100,18 @@ class Started(Local, frozen=True, kw_only=True, tag="started"):
     labels: dict[str, str]
     datastores: tuple[Datastore, ...]
     interval: float
+    token: str = ""
+    virtual_limit: int | None = None
 
 
 class Observed(Local, frozen=True, kw_only=True, tag="observed"):
-    """A look at the pod."""
+    """A look at the pod, and the copies under way at that moment."""
 
     boot: str
     inventory: Inventory
     datastores: tuple[Datastore, ...]
     dead_letters: int
+    working: tuple[str, ...] = ()
 
 
 class Forget(Local, frozen=True, kw_only=True, tag="forget"):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -31,6 +31,7 @@ class Meter:
         self._step = ""
         self._held = False
         self._total = self._done = self.network = self.reused = 0
+        self._from: Counter[str] = Counter()
         self._said = -EVERY
         self._marks: deque[tuple[float, int]] = deque(maxlen=WINDOW)
 
@@ -42,9 +43,18 @@ class Meter:
             self._said = self._clock() - EVERY
         self.add()
 
-    def add(self, *, done: int = 0, network: int = 0, reused: int = 0) -> None:
-        """``done`` more bytes of the step are dealt with, so many of them from the network or found on this pod."""
+    @property
+    def network_from(self) -> dict[str, int]:
+        """The bytes from the network, by the pod that served them."""
         with self._lock:
+            return dict(self._from)
+
+    def add(self, *, done: int = 0, network: int = 0, reused: int = 0, pod: str = "") -> None:
+        """``done`` more bytes of the step are dealt with, so many of them from the network (from ``pod``) or found on
+        this pod."""
+        with self._lock:
+            if network:
+                self._from[pod] += network
             self._done += done
             self.network += network
             self.reused += reused

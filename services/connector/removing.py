@@ -5,6 +5,9 @@ import structlog
 
 from connector.backends.base import Backend
 from connector.domain.tasks import Discard, Release, Withdraw
+from connector.replicas import left_without
+from contracts.names import parse_copy
+from runtime.crash import crash_at
 
 log = structlog.get_logger()
 
@@ -12,26 +15,25 @@ log = structlog.get_logger()
 def discard(backend: Backend, task: Discard) -> None:
     """Undo an import: no staging, no lock, and no item unless copies were published to this pod from it."""
     backend.abandon(task.version)
-    found = backend.find(task.version)
-    if found is not None and found.item.copies:
-        if found.item.source:
-            backend.note(msgspec.structs.replace(found.item, source=False))
-    else:
-        backend.remove(task.version)
+    for placed in backend.held(task.version):
+        if not placed.item.copies:
+            backend.remove(task.version, placed.datastore)
+        elif placed.item.source:
+            backend.note(msgspec.structs.replace(placed.item, source=False), placed.datastore)
     backend.unlock(task.version)
 
 
 def withdraw(backend: Backend, task: Withdraw) -> None:
-    """Take a copy back. The item stays while it is the version's source here, or while another copy needs it."""
-    backend.abandon(task.version)
-    found = backend.find(task.version)
-    if found is None:
-        return
-    left = tuple(copy for copy in found.item.copies if copy != task.copy)
-    if not left and not found.item.source:
-        backend.remove(task.version)
-    elif left != found.item.copies:
-        backend.note(msgspec.structs.replace(found.item, copies=left))
+    """Take a copy back. An item stays while it is the version's source here, or while another copy needs it."""
+    parts = parse_copy(task.copy)
+    backend.abandon(task.version, replica=parts[2] if parts is not None else 0)
+    for placed in backend.held(task.version):
+        left = left_without(placed.item, task.copy)
+        if not left and not placed.item.source:
+            backend.remove(task.version, placed.datastore)
+        elif left != placed.item.copies:
+            backend.note(msgspec.structs.replace(placed.item, copies=left), placed.datastore)
+    crash_at("withdraw.done")
 
 
 def release(backend: Backend, task: Release) -> bool:
@@ -40,8 +42,7 @@ def release(backend: Backend, task: Release) -> bool:
     It goes only while the version's bytes are in this library, and only if it is still locked for the version: what has
     got its name since is somebody else's.
     """
-    found = backend.find(task.version)
-    if found is None or not found.intact or not found.item.source:
+    if not any(placed.intact and placed.item.source for placed in backend.held(task.version)):
         log.error("source_kept", version=task.version, source=task.source.name, why="the version is not in the library")
         gone = False
     else:

@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 
-from connector.backends.base import Backend, Checked, Corrupt, Item, Placed
+from connector.backends.base import Backend, Checked, Corrupt, Item, Placed, Spot
 from connector.domain import scrubbing
 from connector.domain.scrubbing import Check, Rest, Standing
 from connector.examine import Examination, to_read
@@ -80,7 +80,7 @@ class Scrub:
         self._debt = 0.0
         """Bytes that were read before their time."""
         self._paid = time.monotonic()
-        self._put_off: dict[str, float] = {}
+        self._put_off: dict[Spot, float] = {}
         """Until when (monotonic) items are passed over."""
 
     async def run(self) -> None:
@@ -123,12 +123,12 @@ class Scrub:
                     return self._check(step)
                 except OSError as error:
                     log.exception("check_failed", version=step.version, again_in=PUT_OFF, error=repr(error))
-                    self._put_off[step.version] = time.monotonic() + PUT_OFF
+                    self._put_off[Spot(step.version, step.datastore or "")] = time.monotonic() + PUT_OFF
                     return []
 
-    def check(self, version: str) -> list[Rotten]:
-        """Check an item from its beginning to its end, at once."""
-        return self._check(Check(version, float("inf"), doubted=True))
+    def check(self, version: str, datastore: str | None = None) -> list[Rotten]:
+        """Check an item (of several the one that `Backend.find` finds) from its beginning to its end, at once."""
+        return self._check(Check(version, float("inf"), doubted=True, datastore=datastore))
 
     def _wait(self, rate: float) -> float:
         """Seconds until what was read is paid for, at this rate."""
@@ -146,13 +146,13 @@ class Scrub:
     def _standings(self) -> list[Standing]:
         doubted = self._backend.doubted()
         now = time.monotonic()
-        self._put_off = {version: until for version, until in self._put_off.items() if until > now}
-        found = []
+        self._put_off = {spot: until for spot, until in self._put_off.items() if until > now}
+        found: dict[Spot, Standing] = {}
         for placed in self._backend.items():
-            version = placed.item.version
-            if version in self._put_off:
+            spot = placed.spot
+            if spot in self._put_off:
                 continue
-            if placed.corrupt is not None or (folder := self._backend.folder(version)) is None:
+            if placed.corrupt is not None or (folder := self._backend.folder(*spot)) is None:
                 continue
             try:
                 checked = self._backend.checked(folder)
@@ -160,21 +160,21 @@ class Scrub:
             finally:
                 os.close(folder)
             # An item with a file cut off or gone is not served already; the check says so for good.
-            found.append(Standing(version, checked.at, left, doubted=version in doubted or not placed.intact))
-        for version in doubted - {item.version for item in found} - self._put_off.keys():
-            self._backend.trust(version)  # it went away, or was quarantined
-        return found
+            found[spot] = Standing(
+                spot.version, checked.at, left, doubted=spot in doubted or not placed.intact, datastore=spot.datastore
+            )
+        for spot in doubted - found.keys() - self._put_off.keys():
+            self._backend.trust(spot)  # it went away, or was quarantined
+        return list(found.values())
 
     def _rotten(self, placed: Placed) -> Rotten | None:
-        now = self._backend.find(placed.item.version)
+        now = self._backend.find(*placed.spot)
         return Rotten(now.item, now.datastore, now.corrupt) if now is not None and now.corrupt is not None else None
 
     def _check(self, step: Check) -> list[Rotten]:
-        placed = self._backend.find(step.version)
-        folder = self._backend.folder(step.version)
+        placed = self._backend.find(step.version, step.datastore)
+        folder = None if placed is None else self._backend.folder(*placed.spot)
         if placed is None or folder is None:
-            if folder is not None:
-                os.close(folder)
             return []
         try:
             checked = self._backend.checked(folder)
@@ -190,8 +190,9 @@ class Scrub:
             self._backend.note_checked(folder, Checked(at=checked.begun))
         finally:
             os.close(folder)
-        self._backend.trust(step.version)
-        log.info("copy_checked", version=step.version, seconds=round(self._clock() - checked.begun, 1))
+        self._backend.trust(placed.spot)
+        seconds = round(self._clock() - checked.begun, 1)
+        log.info("copy_checked", version=step.version, datastore=placed.datastore, seconds=seconds)
         return []
 
     def _read(self, examination: Examination, step: Check) -> bool:

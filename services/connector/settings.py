@@ -1,12 +1,15 @@
 """The settings of a connector."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from connector.formats.gate import MAX_VIRTUAL_SIZE
 from contracts.names import PodName
 from runtime.settings import DoorSettings
+
+MOST_TOKEN: Final = 4096
+"""Bytes of the longest enrolment token."""
 
 
 class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
@@ -45,8 +48,33 @@ class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
     """Bytes of the largest disk, as a guest sees it, that is imported."""
     labels: str = ""
     """What a selector may ask for: ``site=berlin,tier=edge``."""
+    disk_types: str = ""
+    """What the disks of a datastore are, by its name: ``default=nvme,archive=hdd``."""
+    enrolment: str = ""
+    """The token with which a pod that the hub does not know yet is let in; never logged."""
+    enrolment_file: str = ""
+    """The path of a file that has the token, where it shall not stand in the environment."""
 
     @property
     def label_map(self) -> dict[str, str]:
-        pairs = (pair.partition("=") for pair in self.labels.split(",") if "=" in pair)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return _pairs(self.labels)
+
+    @property
+    def disk_type_map(self) -> dict[str, str]:
+        return _pairs(self.disk_types)
+
+    def enrolment_token(self) -> str:
+        """The enrolment token as it is now; empty when there is none. Raises OSError, ValueError: the file cannot be
+        read, or holds something else."""
+        if not self.enrolment_file:
+            return self.enrolment.strip()
+        with open(self.enrolment_file, "rb") as file:
+            token = file.read(MOST_TOKEN + 1)
+        if len(token) > MOST_TOKEN:
+            raise ValueError("the file of the enrolment token is too long for one")
+        return token.decode("ascii").strip()
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+    return {name.strip(): value.strip() for name, _, value in pairs}

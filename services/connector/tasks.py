@@ -16,18 +16,16 @@ import structlog
 
 from connector import messages
 from connector.backends.base import Backend
-from connector.copying import LiveGrant, Parts, make
-from connector.domain.tasks import Copy, Discard, Import, Release, Task, Withdraw, same_work
-from connector.failures import Cancel, Cancelled, failure_of
-from connector.importing import prepare
+from connector.carrying import Carrying, Underway
+from connector.copying import LiveGrant, Parts
+from connector.domain.tasks import Copy, Discard, Import, Paused, Release, Task, Withdraw, same_work
+from connector.failures import Cancelled
 from connector.limits import LiveLimits
 from connector.progress import Meter, waiting
-from connector.removing import discard, release, withdraw
 from connector.renewal import Renewals
 from connector.settings import ConnectorSettings
-from contracts.errors import Failure
-from contracts.events.from_pods import FileDigest
 from contracts.manifest import Manifest
+from contracts.terms import URGENCY
 from contracts.views import Progress
 from runtime.crash import crash_at
 from runtime.work import Local
@@ -49,11 +47,7 @@ class Submit(Protocol):
 
 
 @dataclass
-class _Running:
-    task: Task
-    meter: Meter
-    grant: LiveGrant | None
-    cancel: Cancel = field(default_factory=Cancel)
+class _Running(Underway):
     thread: asyncio.Task[None] = field(init=False)
 
 
@@ -76,11 +70,10 @@ class Runner:
         limits: LiveLimits,
         vouched: Callable[[str, Manifest], None],
     ) -> None:
-        self._vouched = vouched
         self.limits = limits
         self._backend = backend
         self._settings = settings
-        self._parts = parts
+        self._carrying = Carrying(backend, settings.max_virtual_size, parts, vouched, self._tell)
         self._wanted = wanted
         self._submit = submit
         self._say = say
@@ -98,6 +91,10 @@ class Runner:
     def busy(self) -> bool:
         """Whether anything is under way."""
         return bool(self._running)
+
+    def at_work(self, id: str) -> bool:
+        """Whether this task is being carried out, and does not only wait for its turn."""
+        return id in self._running
 
     def wake(self) -> None:
         """Look at the tasks again."""
@@ -123,9 +120,9 @@ class Runner:
                     continue
                 for id, running in self._running.items():
                     self._compare(running, tasks.get(id))
-                for id, task in sorted(tasks.items()):
+                for id, task in sorted(tasks.items(), key=_order):
                     if self._may_start(id, task, tasks):
-                        self._start(id, task)
+                        self._start(id, task, tasks)
                 await self._look_ahead({id: task for id, task in tasks.items() if isinstance(task, Copy)})
 
     def _compare(self, running: _Running, task: Task | None) -> None:
@@ -170,8 +167,8 @@ class Runner:
         if id in self._running or id in self._later:
             return False
         others = [running.task for running in self._running.values()]
-        if any(other.version == task.version for other in others):
-            return False  # two tasks of one version would work on the same folder
+        if any(other.version == task.version and not _apart(task, other) for other in others):
+            return False  # they would work on the same folder
         match task:
             case Import():
                 if any(isinstance(other, Discard | Release) and key not in self._later for key, other in tasks.items()):
@@ -182,15 +179,22 @@ class Runner:
                 return self.limits.open and sum(isinstance(other, Copy) for other in others) < most
             case Discard() | Release() | Withdraw():
                 return True
+            case Paused():
+                return False
 
-    def _start(self, id: str, task: Task) -> None:
+    def _start(self, id: str, task: Task, tasks: Mapping[str, Task]) -> None:
         grant = LiveGrant(task.ticket, task.holders) if isinstance(task, Copy) else None
-        running = self._running[id] = _Running(task, Meter(id, task.version, self._say), grant)
+        spoken_for = frozenset(
+            other.datastore
+            for key, other in tasks.items()
+            if isinstance(other, Copy) and key != id and other.version == task.version and other.datastore is not None
+        )
+        running = self._running[id] = _Running(task, Meter(id, task.version, self._say), grant, spoken_for)
         running.thread = asyncio.create_task(self._perform(id, task, running), name=f"task {id}")
 
     async def _perform(self, id: str, task: Task, running: _Running) -> None:
         try:
-            outcome = await self._loop.run_in_executor(self._pool, self._work, id, task, running)
+            outcome = await self._loop.run_in_executor(self._pool, self._carrying.work, id, task, running)
             await self._submit(outcome, saga=task.saga)
             crash_at("task.done")
         except Cancelled:
@@ -213,99 +217,27 @@ class Runner:
         self._later.discard(id)
         self.wake()
 
-    def _work(self, id: str, task: Task, running: _Running) -> Local:
-        """In a thread: do it, and make a message of the outcome."""
-        with structlog.contextvars.bound_contextvars(task=id, version=task.version, saga=task.saga):
-            match task:
-                case Import():
-                    return self._import(task, running)
-                case Copy():
-                    return self._copy(task, running)
-                case Discard():
-                    discard(self._backend, task)
-                    return messages.Removed(done=task)
-                case Withdraw():
-                    withdraw(self._backend, task)
-                    return messages.Removed(done=task)
-                case Release():
-                    return messages.Released(done=task, gone=release(self._backend, task))
-
-    def _import(self, task: Import, running: _Running) -> Local:
-        try:
-            made = prepare(self._backend, task, self._settings.max_virtual_size, running.meter, running.cancel)
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - every failure becomes a refusal that the user sees
-            failure = _failure(error, "import")
-            discard(self._backend, Discard(version=task.version, saga=task.saga))
-            return messages.ImportRejected(version=task.version, attempt=task.attempt, failure=failure)
-        log.info("import_done", size=made.manifest.size, datastore=made.datastore)
-        return messages.ImportDone(
-            version=task.version,
-            attempt=task.attempt,
-            manifest=made.manifest,
-            datastore=made.datastore,
-            warnings=made.warnings,
-        )
-
-    def _copy(self, task: Copy, running: _Running) -> Local:
-        try:
-            self._vouched(task.version, task.manifest)
-            made = make(
-                self._backend,
-                task,
-                running.meter,
-                running.cancel,
-                lambda network, reused: self._arrived(task, network, reused),
-                self._parts,
-                running.grant,
-            )
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - as for imports
-            failure = _failure(error, "copy")
-            if not failure.retry:
-                self._backend.abandon(task.version)
-            return messages.CopyRejected(copy=task.copy, version=task.version, attempt=task.attempt, failure=failure)
-        log.info("copy_done", network=made.network, reused=made.reused, datastore=made.placed.datastore)
-        manifest = made.placed.item.manifest
-        return messages.CopyDone(
-            copy=task.copy,
-            version=task.version,
-            attempt=task.attempt,
-            digest=manifest.digest,
-            datastore=made.placed.datastore,
-            files=tuple(
-                FileDigest(lun=disk.lun, format=disk.format, size=disk.size, root=disk.root) for disk in manifest.disks
-            ),
-            bytes_network=made.network,
-            bytes_reused=made.reused,
-        )
-
-    def _arrived(self, task: Copy, network: int, reused: int) -> None:
-        """From a thread; nobody waits for it, finalising goes on meanwhile."""
-        body = messages.CopyArrived(
-            copy=task.copy,
-            version=task.version,
-            attempt=task.attempt,
-            digest=task.manifest.digest,
-            bytes_network=network,
-            bytes_reused=reused,
-        )
+    def _tell(self, body: Local, saga: str) -> None:
+        """From a thread; nobody waits for it, the work goes on meanwhile."""
 
         async def tell() -> None:
-            await self._submit(body, saga=task.saga)
+            await self._submit(body, saga=saga)
 
         asyncio.run_coroutine_threadsafe(tell(), self._loop).add_done_callback(_say_untold)
 
 
-def _failure(error: Exception, step: str) -> Failure:
-    failure = failure_of(error, step)
-    if failure.code == "internal":
-        log.error("unexpected_error", step=step, exc_info=error)
-    else:
-        log.warning("refused", code=failure.code, step=failure.step, text=failure.text)
-    return failure
+def _apart(task: Task, other: Task) -> bool:
+    """Whether ``task`` may begin while ``other``, of the same version, is under way: taking back one replica does not
+    wait until another has its bytes."""
+    return isinstance(task, Withdraw) and isinstance(other, Copy) and other.copy != task.copy
+
+
+def _order(entry: tuple[str, Task]) -> tuple[int, float, str]:
+    """Which task starts first among those that wait: what gives space back, then by priority, then by age."""
+    id, task = entry
+    if not isinstance(task, Copy):
+        return -1, 0.0, id
+    return URGENCY[task.priority], task.at.timestamp() if task.at is not None else 0.0, id
 
 
 def _say_untold(told: Future[None]) -> None:

@@ -6,10 +6,8 @@ a code of `contracts.errors.CODES`.
 """
 
 import asyncio
-import base64
-import binascii
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -20,11 +18,11 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from connector.arriving import Hashed, Writer, checksum
+from connector.arriving import Hashed, Writer
 from connector.backends import folders
 from connector.backends.arrivals import Arrival, Arrivals
+from connector.bodies import Expected, UploadRefused, expected_in, receive
 from connector.failures import Refused, failure_of
-from connector.transfer.chunks import ALIGN, buffer
 from connector.transfer.entry import Denied, NotAdmittedError
 from connector.transfer.server import Route
 from contracts.errors import CODES
@@ -32,14 +30,8 @@ from runtime.upload_tickets import UploadTicket
 
 PATH: Final = re.compile(r"/v1/uploads/([0-9a-f]{32})")
 METHODS: Final = frozenset({"POST", "HEAD", "PATCH", "DELETE"})
-PIECE: Final = 2 * 1024 * 1024
-"""Bytes of a buffer; each request has two, so that one fills while the other is hashed and written."""
 WRITERS: Final = 8
 """Requests that may send at a time."""
-SILENCE: Final = 60.0
-"""Seconds without a byte after which a sender counts as gone."""
-LEAST: Final = 1024
-"""Bytes a second, over so long, below which one that drips does: it would hold its place for ever."""
 SWEEP: Final = 3600.0
 DAY: Final = 86_400.0
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -49,18 +41,6 @@ Admit = Callable[[str, datetime], UploadTicket]
 """Token and time -> what it admits to. Raises NotAdmittedError."""
 
 log = structlog.get_logger()
-
-
-class _Refusal(Exception):  # noqa: N818
-    def __init__(self, code: str, detail: str, hint: str = "", offset: int | None = None) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code, self.detail, self.hint, self.offset = code, detail, hint, offset
-
-    def response(self) -> web.Response:
-        headers = {} if self.offset is None else {"Upload-Offset": str(self.offset)}
-        body = msgspec.json.encode({"code": self.code, "detail": self.detail, "hint": self.hint})
-        status = CODES[self.code][0]
-        return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
 class Uploads:
@@ -108,7 +88,7 @@ class Uploads:
                     return await self._append(request, ticket)
                 case _:
                     return await self._remove(ticket)
-        except _Refusal as error:
+        except UploadRefused as error:
             log.info("upload_refused", upload=ticket.id, code=error.code, detail=error.detail)
             return error.response()
         except ConnectionError as error:
@@ -131,10 +111,10 @@ class Uploads:
 
     async def _begin(self, request: web.BaseRequest, ticket: UploadTicket) -> web.StreamResponse:
         if not folders.is_name(ticket.name):
-            raise _Refusal("bad_request", "A file's name has letters, digits and ._- only, and no dot first.")
+            raise UploadRefused("bad_request", "A file's name has letters, digits and ._- only, and no dot first.")
         sha256 = request.headers.get("Imprint-Sha256")
         if sha256 is not None and not _SHA256.fullmatch(sha256):
-            raise _Refusal("bad_request", "A SHA-256 is 64 lower-case hex digits.")
+            raise UploadRefused("bad_request", "A SHA-256 is 64 lower-case hex digits.")
         with self._hold(ticket.id):
             found = await self._call(self._arrivals.begin, ticket.id, ticket.name, ticket.size, sha256)
             if not found.done and found.offset == found.size == 0:
@@ -160,39 +140,43 @@ class Uploads:
     async def _find(self, ticket: UploadTicket) -> Arrival:
         found = await self._call(self._arrivals.find, ticket.id)
         if found is None or (found.name, found.size) != (ticket.name, ticket.size):
-            raise _Refusal("upload_not_found", "The pod has no such upload.", "Begin a new one.")
+            raise UploadRefused("upload_not_found", "The pod has no such upload.", "Begin a new one.")
         return found
 
     async def _append(self, request: web.BaseRequest, ticket: UploadTicket) -> web.StreamResponse:
-        offset, expected = _offset(request), _expected(request)
+        offset, expected = _offset(request), expected_in(request)
         with self._hold(ticket.id):
             if len(self._busy) > WRITERS:
-                raise _Refusal("busy", f"{WRITERS} uploads are sent to this pod already.", "Try again in a minute.")
+                raise UploadRefused(
+                    "busy", f"{WRITERS} uploads are sent to this pod already.", "Try again in a minute."
+                )
             arrival = await self._find(ticket)
             if offset != arrival.offset:
-                raise _Refusal("upload_offset", f"It stands at {arrival.offset}.", "HEAD tells it too.", arrival.offset)
+                raise UploadRefused(
+                    "upload_offset", f"It stands at {arrival.offset}.", "HEAD tells it too.", arrival.offset
+                )
             length = request.content_length
             if length is not None and length > arrival.size - offset:
                 detail = f"{arrival.size - offset} bytes are to come, the body has {length}."
-                raise _Refusal("body_too_large", detail, offset=offset)
+                raise UploadRefused("body_too_large", detail, offset=offset)
             if arrival.done:
                 return _standing(arrival, 204)
             if arrival.size - offset > await self._call(self._arrivals.free):
-                raise _Refusal("no_space", "The rest of the file does not fit on the pod.", offset=offset)
+                raise UploadRefused("no_space", "The rest of the file does not fit on the pod.", offset=offset)
             arrival = await self._write(request, arrival, expected)
         return _standing(arrival, 204)
 
-    async def _write(self, request: web.BaseRequest, arrival: Arrival, expected: "_Expected | None") -> Arrival:
+    async def _write(self, request: web.BaseRequest, arrival: Arrival, expected: Expected | None) -> Arrival:
         known = self._hashed.pop(arrival.id, None)
         writer = await self._call(Writer, self._arrivals, arrival, known, atomic=expected is not None)
         done = False
         try:
             try:
-                await self._receive(request.content, writer, expected)
+                await receive(request.content, writer, expected, self._call)
             except BaseException as error:
                 # The sender went away, or the disk is full: what is here is kept. A body that is too long, or that was
                 # to have a checksum, counts for nothing.
-                whole = expected is not None or (isinstance(error, _Refusal) and error.code == "body_too_large")
+                whole = expected is not None or (isinstance(error, UploadRefused) and error.code == "body_too_large")
                 await asyncio.shield(self._call(writer.undo if whole else writer.settle))
                 raise
             if writer.left == 0:
@@ -205,50 +189,10 @@ class Uploads:
                 self._hashed[arrival.id] = hashed  # also of what was cut: it is not read again for the rest
             await asyncio.shield(self._call(writer.close))
 
-    async def _receive(self, content: Any, writer: Writer, expected: "_Expected | None") -> None:
-        """The body into the file. Two buffers take turns; the sender waits while both are full."""
-        limit, turn, filled = writer.left, 0, 0
-        # The first piece ends on a block of the file, so that the others begin on one.
-        room = PIECE - writer.offset % ALIGN
-        broken: ConnectionError | None = None
-        writing: asyncio.Task[None] | None = None
-        with ExitStack() as memory:
-            buffers = [memory.enter_context(buffer(PIECE)) for _ in range(2)]
-            try:
-                async for data in _pieces(content):
-                    limit -= len(data)
-                    if limit < 0:
-                        raise _Refusal("body_too_large", "The body is longer than what was to come.")
-                    if expected is not None:
-                        expected.hash.update(data)
-                    view = memoryview(data)
-                    while view:
-                        some = min(len(view), room - filled)
-                        buffers[turn][filled : filled + some] = view[:some]
-                        view, filled = view[some:], filled + some
-                        if filled == room:
-                            if writing is not None:
-                                await asyncio.shield(writing)  # it goes on in its thread, whatever becomes of us
-                            writing = asyncio.create_task(self._call(writer.write, buffers[turn][:filled]))
-                            turn, filled, room = 1 - turn, 0, PIECE
-            except ConnectionError as error:
-                broken = error
-            finally:
-                if writing is not None:  # it uses the memory; a failure of it is raised below
-                    await asyncio.wait({writing})
-            if writing is not None:
-                writing.result()
-            if filled:
-                await self._call(writer.write, buffers[turn][:filled])
-        if broken is not None:
-            raise broken
-        if expected is not None and expected.hash.digest() != expected.digest:
-            raise _Refusal("checksum_mismatch", "The body does not have its checksum.", "Send it again.")
-
     def _hold(self, id: str) -> ExitStack:
         """This request's alone, for the length of a block."""
         if id in self._busy:
-            raise _Refusal("upload_busy", "Another request works on this upload.", "Try again when it has ended.")
+            raise UploadRefused("upload_busy", "Another request works on this upload.", "Try again when it has ended.")
         self._busy.add(id)
         stack = ExitStack()
         stack.callback(self._busy.discard, id)
@@ -264,36 +208,7 @@ class Uploads:
             failure = failure_of(error, "upload")
             log.error("upload_failed", error=str(error))
         code = failure.code if failure.code in CODES else "no_space" if failure.code == "quota_exceeded" else "internal"
-        raise _Refusal(code, failure.text, failure.hint)
-
-
-class _Expected:
-    """The checksum of a request's body."""
-
-    def __init__(self, hash: Any, digest: bytes) -> None:
-        self.hash, self.digest = hash, digest
-
-
-async def _pieces(content: Any) -> AsyncIterator[bytes]:
-    """A body as it comes. Raises ConnectionError when the sender is gone before its end."""
-    clock, came, waited = asyncio.get_running_loop().time, 0, 0.0
-    try:
-        while True:
-            begun = clock()
-            async with asyncio.timeout(SILENCE):
-                data: bytes = await content.readany()
-            if not data:
-                return
-            came, waited = came + len(data), waited + clock() - begun
-            if waited > SILENCE:
-                if came < LEAST * waited:
-                    raise ConnectionResetError("the sender drips")
-                came, waited = 0, 0.0
-            yield data
-    except TimeoutError:
-        raise ConnectionResetError("the sender is silent") from None
-    except web.RequestPayloadError:
-        raise ConnectionResetError("the sender left") from None
+        raise UploadRefused(code, failure.text, failure.hint)
 
 
 def _standing(arrival: Arrival, status: int) -> web.Response:
@@ -306,20 +221,5 @@ def _standing(arrival: Arrival, status: int) -> web.Response:
 def _offset(request: web.BaseRequest) -> int:
     text = request.headers.get("Upload-Offset", "")
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise _Refusal("bad_request", "Upload-Offset is missing, or is no number.")
+        raise UploadRefused("bad_request", "Upload-Offset is missing, or is no number.")
     return int(text)
-
-
-def _expected(request: web.BaseRequest) -> _Expected | None:
-    header = request.headers.get("Upload-Checksum")
-    if header is None:
-        return None
-    name, _, text = header.partition(" ")
-    hash = checksum(name)
-    try:
-        digest = base64.b64decode(text, validate=True)
-    except binascii.Error:
-        digest = b""
-    if hash is None or len(digest) != hash.digest_size:
-        raise _Refusal("bad_request", "Upload-Checksum is `sha1` or `sha256`, a space, and the digest in base64.")
-    return _Expected(hash, digest)

@@ -112,7 +112,7 @@ class Held:
         self._lock = threading.Lock()
 
     def __call__(self, backend: object, task: Any, meter: object, cancel: Cancel, *more: object) -> Any:
-        self.grants[task.copy] = more[-1]
+        self.grants[task.copy] = more[2]
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)

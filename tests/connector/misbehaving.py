@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pods import Pod
 
+from connector.transfer.parts import HEADER
+
 
 @dataclass
 class Behaviour:
@@ -27,6 +29,8 @@ class Behaviour:
     pace: int | None = None
     """Bytes of disks a second that each answer is sent at."""
     garbage: bool = False
+    old: bool = False
+    """It knows nothing of several ranges in one request."""
     cut: int | None = None
     """Bytes after which an answer, of whatever kind, breaks off."""
     script: list["Behaviour"] = field(default_factory=list)
@@ -114,6 +118,8 @@ def misbehaving(pod: Pod, usual: Behaviour) -> Iterator[str]:
                 headers["Range"] = f"bytes={first}-{last}"
                 if behaviour.shift and self.path.endswith("/data"):
                     headers["Range"] = f"bytes={behaviour.shift}-{int(last)}"
+            if HEADER in self.headers and not behaviour.old:
+                headers[HEADER] = self.headers[HEADER]
             connection.request("GET", self.path, headers=headers)
             response = connection.getresponse()
             answer = response.status, response.getheaders(), response.read()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -147,6 +147,7 @@ class Pod:
         *,
         threads: int = 2,
         readback: bool = False,
+        avoid: Collection[str] = (),
     ) -> Made:
         parts = Parts(
             pod=self.name,
@@ -157,7 +158,7 @@ class Pod:
             threads=threads,
             readback=readback,
         )
-        return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _, __: None, parts, grant)
+        return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _: None, parts, grant, avoid)
 
     def disk(self, placed: Placed | None, lun: int = 0) -> Path:
         """The path of a disk in the library."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ import pytest
 from bus import Bus, bus
 from pods import Hub, Pod
 
+from connector import presence
 from connector.agent import connector
 from connector.settings import ConnectorSettings
 from contracts.events import from_pods, to_pods
+from contracts.events.to_pods import Holder
+from contracts.inventory import SECTIONS, VMS
+from contracts.limits import Limits, Window
 from contracts.manifest import Manifest, Source
 from contracts.views import Progress
 from harness.digests import root_of
@@ -26,6 +31,9 @@ from harness.wait import until
 from runtime.ids import new_id
 
 CONTENT = os.urandom(700_000)
+_NOW = datetime.now(UTC)
+CLOSED = (Window(begin=f"{(_NOW + timedelta(hours=6)):%H:%M}", end=f"{(_NOW + timedelta(hours=7)):%H:%M}"),)
+"""Hours that are not now."""
 
 
 class Site:
@@ -77,8 +85,97 @@ async def test_a_connector_announces_itself_and_what_its_pod_holds(site: Site) -
     reported = await site.bus.expect(from_pods.PodReported, "pod-1")
     assert reported.boot == announced.boot
     assert reported.root == page.root
+    assert reported.working == ()
     await site.bus.say(to_pods.InventoryRequested(pod="pod-1", root="unknown"))
     assert await site.bus.expect(from_pods.InventoryReported, "pod-1") == page
+    known = ("0" * 16, *page.sections[1:])
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-1", root="unknown", known=known))
+    assert (await site.bus.expect(from_pods.InventoryReported, "pod-1")).changed == (VMS,)
+
+
+async def test_on_demand_a_connector_looks_at_its_pod_at_once_and_tells_everything(site: Site) -> None:
+    first = await site.bus.expect(from_pods.InventoryReported, "pod-1")
+    await site.bus.expect(from_pods.PodReported, "pod-1")
+    site.one.vm("made-behind-its-back")
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-1", root="", known=first.sections))
+    page = await site.bus.expect(from_pods.InventoryReported, "pod-1")
+    assert [vm.name for vm in page.vms] == ["made-behind-its-back"]
+    assert page.changed == tuple(range(SECTIONS))
+    assert (await site.bus.expect(from_pods.PodReported, "pod-1")).root == page.root
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-1", root=""))
+    assert await site.bus.expect(from_pods.InventoryReported, "pod-1") == page
+
+
+async def test_a_connector_says_which_copies_are_under_way_and_answers_pause_and_withdrawal(site: Site) -> None:
+    two = site.two
+    await site.bus.expect(from_pods.PodReported, "pod-2")
+    version, manifest = await site.imported(site.one.file("disk", CONTENT))
+    nobody = Holder(pod="pod-1", address="http://127.0.0.1:9")
+    await site.bus.say(to_pods.LimitsChanged(pod="pod-2", revision=1, limits=Limits(windows=CLOSED)))
+    copy = await site.bus.copy("pod-2", version, manifest, nobody, attempt=3)
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-2", root=""))
+    while (await site.bus.expect(from_pods.PodReported, "pod-2")).working != (f"{copy}:3",):
+        await site.bus.say(to_pods.InventoryRequested(pod="pod-2", root=""))
+    await site.bus.say(to_pods.CopyPaused(pod="pod-2", copy=copy, version=version, attempt=3))
+    await site.bus.say(to_pods.InventoryRequested(pod="pod-2", root=""))
+    while (await site.bus.expect(from_pods.PodReported, "pod-2")).working:
+        await site.bus.say(to_pods.InventoryRequested(pod="pod-2", root=""))
+    for _ in range(2):
+        await site.bus.say(to_pods.CopyWithdrawn(pod="pod-2", copy=copy, version=version, attempt=3))
+        await site.bus.expect(from_pods.CopyDropped, "pod-2", copy=copy, version=version, attempt=3)
+    assert not any(isinstance(event, from_pods.CopyRejected) for _, event in site.bus.heard)
+    assert two.leftovers() == []
+
+
+async def test_the_source_pod_answers_a_withdrawal_and_keeps_its_source(site: Site) -> None:
+    version, manifest = await site.imported(site.one.file("disk", CONTENT))
+    copy = await site.bus.copy("pod-1", version, manifest)
+    done = await site.bus.expect(from_pods.CopyFinalised, "pod-1", copy=copy)
+    assert (done.bytes_network, done.bytes_from) == (0, {})
+    await site.bus.say(to_pods.CopyWithdrawn(pod="pod-1", copy=copy, version=version, attempt=1))
+    await site.bus.expect(from_pods.CopyDropped, "pod-1", copy=copy, attempt=1)
+    (placed,) = site.one.backend.held(version)
+    assert (placed.item.source, placed.item.copies, placed.intact) == (True, (), True)
+
+
+async def test_a_token_and_the_types_of_the_disks_are_announced_and_the_token_is_in_no_log(
+    nats_url: str, hub: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "the-secret-of-this-pod"
+    (tmp_path / "token").write_text(f"{secret}\n")
+    async with bus(nats_url, hub, "pod-1") as said:
+        pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        for more in ({"enrolment": secret}, {"enrolment_file": str(tmp_path / "token")}):
+            async with connector(settings(nats_url, pod, tmp_path, disk_types="main=nvme, other=hdd", **more)):
+                announced = await said.expect(from_pods.PodAnnounced, "pod-1")
+                assert announced.token == secret
+                assert announced.virtual_limit is None
+                assert [(store.name, store.disk_type) for store in announced.datastores] == [("main", "nvme")]
+                reported = await said.expect(from_pods.PodReported, "pod-1", boot=announced.boot)
+                assert reported.datastores[0].disk_type == "nvme"
+        async with connector(settings(nats_url, pod, tmp_path, enrolment_file=str(tmp_path / "absent"))):
+            assert (await said.expect(from_pods.PodAnnounced, "pod-1")).token == ""
+        pod.backend.close()
+    said_in_logs = "".join(capfd.readouterr())
+    assert secret not in said_in_logs
+
+
+async def test_a_connector_that_runs_for_long_says_again_what_it_is(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub without its database, and without the stream's first days, learns of the pod all the same."""
+    monkeypatch.setattr(presence, "ANNOUNCED", 0.2)
+    hub = Hub(tmp_path)
+    async with bus(nats_url, hub, "pod-1") as said:
+        pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        token = tmp_path / "token"
+        token.write_text("first")
+        async with connector(settings(nats_url, pod, tmp_path, enrolment_file=str(token))):
+            first = await said.expect(from_pods.PodAnnounced, "pod-1")
+            token.write_text("second")
+            again = await said.expect(from_pods.PodAnnounced, "pod-1", token="second")
+            assert again == msgspec.structs.replace(first, token="second", datastores=again.datastores)
+        pod.backend.close()
 
 
 async def test_a_version_goes_from_a_vm_to_copies_on_both_pods(site: Site) -> None:
@@ -211,6 +308,28 @@ async def test_a_connector_killed_during_an_import_finishes_it(
         assert root_of(pod.disk(pod.backend.find(version)).read_bytes()) == prepared.manifest.disks[0].root
         assert pod.leftovers() == []
         assert not any(isinstance(event, from_pods.SourcePrepared) for _, event in said.heard)
+        pod.backend.close()
+
+
+@pytest.mark.parametrize("label", ["withdraw.done", "task.done"])
+async def test_a_connector_killed_during_a_withdrawal_carries_it_out_and_answers_once(
+    label: str, nats_url: str, hub: Hub, tmp_path: Path
+) -> None:
+    async with bus(nats_url, hub, "pod-1") as said:
+        pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        task = pod.import_task(pod.file("disk", CONTENT))
+        made = pod.copy(pod.copy_task(task.version, pod.prepare(task).manifest)).placed.item
+        pod.backend.note(msgspec.structs.replace(made, source=False), "main")
+        process = Process(nats_url, pod, tmp_path, label)
+        try:
+            await said.say(to_pods.CopyWithdrawn(pod="pod-1", copy=made.copies[0], version=made.version, attempt=5))
+            assert await process.die_and_return() == 137
+            await said.expect(from_pods.CopyDropped, "pod-1", copy=made.copies[0], attempt=5)
+        finally:
+            assert process.stop() == 0
+        assert pod.backend.held(made.version) == []
+        assert pod.leftovers() == []
+        assert not any(isinstance(event, from_pods.CopyDropped) for _, event in said.heard)
         pod.backend.close()
 
 

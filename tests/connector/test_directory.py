@@ -13,7 +13,7 @@ from pods import Pod
 
 from connector.backends.base import Item, data_name, index_name
 from connector.backends.directory import DirectoryBackend
-from connector.backends.library import STALE
+from connector.backends.staging import STALE
 from connector.failures import Refused
 from connector.presence import look
 from contracts.manifest import Source

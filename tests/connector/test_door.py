@@ -13,7 +13,7 @@ import structlog
 from pods import Hub, Pod
 
 from connector.admission import Tickets
-from connector.transfer import callers, server
+from connector.transfer import asked, callers, server
 from connector.transfer.shelf import LibraryShelf
 from contracts.manifest import Manifest
 from runtime.tickets import Signer
@@ -98,7 +98,7 @@ def test_anything_but_one_whole_range_of_the_disk_is_416(
 
 
 def test_a_range_of_more_than_eight_mebibytes_is_416(pod: Pod, hub: Hub) -> None:
-    size = server.MAX_RANGE + 1
+    size = asked.MAX_RANGE + 1
     path = pod.folder / "incoming" / "large"
     with path.open("wb") as file:
         os.truncate(file.fileno(), size)

@@ -9,7 +9,7 @@ import pytest
 from desk import Desk, Held, copies_on, running
 from pods import Pod
 
-from connector import messages, tasks
+from connector import carrying, messages, tasks
 from connector.domain.tasks import Copy, Discard, Release, Withdraw
 
 Pods = Callable[..., Pod]
@@ -43,7 +43,7 @@ async def test_a_defect_is_handed_back_as_internal(pod: Pod, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tasks, "prepare", broken)
+    monkeypatch.setattr(carrying, "prepare", broken)
     async with running(Desk(pod)) as desk:
         desk.want(pod.import_task(pod.vm(), saga="saga"))
         outcome = await desk.outcome()
@@ -95,7 +95,7 @@ async def test_no_more_copies_run_at_once_than_the_setting_says(
     pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr(tasks, "make", held)
+    monkeypatch.setattr(carrying, "make", held)
     async with running(Desk(pod, copies=2)) as desk:
         desk.want(*copies)
         assert {await held.next(), await held.next()} == {copies[0].copy, copies[1].copy}
@@ -110,7 +110,7 @@ async def test_work_that_is_no_longer_wanted_stops_and_the_newer_word_is_carried
     pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr(tasks, "make", held)
+    monkeypatch.setattr(carrying, "make", held)
     async with running(Desk(pod)) as desk:
         copy = copies[0]
         desk.want(copy)
@@ -125,7 +125,7 @@ async def test_two_tasks_of_one_version_never_run_at_once(
     pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr(tasks, "make", held)
+    monkeypatch.setattr(carrying, "make", held)
     async with running(Desk(pod)) as desk:
         copy = copies[0]
         desk.want(copy)
@@ -139,7 +139,7 @@ async def test_stopping_cancels_what_runs_and_leaves_the_tasks_for_the_next_star
     pod: Pod, copies: list[Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held()
-    monkeypatch.setattr(tasks, "make", held)
+    monkeypatch.setattr(carrying, "make", held)
     async with running(Desk(pod)) as desk:
         desk.want(copies[0])
         await held.next()

@@ -8,7 +8,7 @@ import pytest
 from desk import Desk, Held, copies_on, running
 from pods import Pod
 
-from connector import messages, tasks
+from connector import carrying, messages, tasks
 from connector.copying import LiveGrant
 from connector.domain.tasks import Copy
 from connector.progress import WAITING
@@ -34,7 +34,7 @@ def copies(pod: Pod) -> list[Copy]:
 async def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     """Copies that go on until they are let go."""
     found = Held()
-    monkeypatch.setattr(tasks, "make", found)
+    monkeypatch.setattr(carrying, "make", found)
     monkeypatch.setattr(tasks, "HOURS", 0.02)
     return found
 

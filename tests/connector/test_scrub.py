@@ -12,7 +12,7 @@ import pytest
 from pods import Pod, sparse
 
 from connector.backends import condition
-from connector.backends.base import Checked, Corrupt
+from connector.backends.base import Checked, Corrupt, Spot
 from connector.backends.directory import DirectoryBackend
 from connector.domain.tasks import Copy
 from connector.examine import Examination
@@ -242,10 +242,10 @@ def test_what_is_in_doubt_is_checked_at_once(pods: Pods) -> None:
     pod = pods("pod-1", door=False)
     first, second = imported(pod, "a", os_disk=content(2)), imported(pod, "b", os_disk=content(2, 2))
     flip(pod.disk(pod.backend.find(second)), 3)
-    pod.backend.doubt(second)
+    pod.backend.doubt(Spot(second, "main"))
     (rotten,) = scrub_of(pod, busy=True).work()
     assert rotten.item.version == second
-    pod.backend.doubt(first)
+    pod.backend.doubt(Spot(first, "main"))
     assert scrub_of(pod, busy=True).work() == []
     assert pod.backend.doubted() == frozenset()
 
@@ -260,7 +260,7 @@ def test_a_rotten_seed_that_a_copy_notices_comes_into_doubt(pods: Pods) -> None:
     new = one.prepare(second).manifest
     two.copy(two.copy_task(second.version, new, one))
     assert two.disk(two.backend.find(second.version)).read_bytes() == content(99) + content(1, 2)
-    assert two.backend.doubted() == {first.version}
+    assert two.backend.doubted() == {(first.version, "main")}
     (rotten,) = scrub_of(two, busy=True).work()
     assert (rotten.item.version, rotten.corrupt.disks[0].chunks) == (first.version, (50,))
 
@@ -283,7 +283,7 @@ async def test_the_running_scrub_tells_of_what_it_finds_and_again_at_the_next_st
     flip(pod.disk(pod.backend.find(version)), 3)
     told: list[Rotten] = []
     for _ in range(2):
-        pod.backend.doubt(version)
+        pod.backend.doubt(Spot(version, "main"))
         running = asyncio.create_task(scrub_of(pod, days=30 * DAY, told=told).run())
         await until(lambda: told)
         running.cancel()
@@ -376,9 +376,9 @@ def test_an_item_that_cannot_be_checked_does_not_keep_the_others_from_being_chec
         note(at, checked)
 
     monkeypatch.setattr(condition, "note_checked", noting)
-    pod.backend.doubt(stuck)
+    pod.backend.doubt(Spot(stuck, "main"))
     flip(pod.disk(pod.backend.find(rotten)), 5)
-    pod.backend.doubt(rotten)
+    pod.backend.doubt(Spot(rotten, "main"))
     scrub = scrub_of(pod)
     found = [one for _ in range(2) for one in scrub.work()]
     assert [one.item.version for one in found] == [rotten]

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.scrubbing import BUSY, FASTEST, IDLE, MARGIN, SOON, Check, Rest, Standing, next_step, pace
+from connector.domain.scrubbing import (
+    BUSY,
+    FASTEST,
+    IDLE,
+    MARGIN,
+    SLOWEST,
+    SOON,
+    Check,
+    Rest,
+    Standing,
+    next_step,
+    pace,
+)
 
 DAY = 86_400.0
 MONTH = 30 * DAY
@@ -68,3 +80,11 @@ def test_at_the_rate_that_is_asked_for_every_item_is_read_before_its_time(
     for one in sorted(items, key=lambda one: (one.checked, one.version)):
         at += one.left / rate if one.left else 0.0
         assert rate == FASTEST or at <= max(one.checked + MARGIN * period, NOW + SOON) + 1e-3
+
+
+def test_what_has_next_to_nothing_to_read_does_not_wait_for_ever_until_others_are_paid_for() -> None:
+    for size in (0, 1):
+        assert pace([item("empty", 0, size)], NOW, MONTH) == SLOWEST
+        step = next_step([item("empty", 0, size)], NOW, MONTH, busy=False)
+        assert isinstance(step, Check)
+        assert step.rate == SLOWEST

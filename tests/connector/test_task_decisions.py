@@ -1,21 +1,25 @@
 """What a connector decides on each word it hears, in whatever order the words come."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector import messages
-from connector.domain.inventory import inventory, pages
+from connector.domain.inventory import Inventory, differing, inventory, pages
 from connector.domain.limits import PodLimits
-from connector.domain.tasks import Closed, Copy, Discard, Import, Release, Task, Withdraw, same_work
+from connector.domain.tasks import Closed, Copy, Discard, Import, Paused, Release, Task, Withdraw, same_work
 from connector.handlers import CLOSED, INVENTORY, LIMITS, TASK, reactions
 from contracts.errors import Failure
 from contracts.events import Event, Speaker, from_pods, to_pods
 from contracts.events.from_pods import Datastore, FileDigest, LibraryItem, Vm, VmDisk
 from contracts.events.to_pods import Holder
+from contracts.inventory import SECTIONS, VMS, root_of, section_of
 from contracts.limits import Limits
 from contracts.manifest import Disk, Manifest, Source
 from contracts.topology import HEARS, MAX_MESSAGE
@@ -39,8 +43,8 @@ class World:
         self._reactions = reactions(POD)
         self._ids = 0
 
-    def hear(self, body: Any) -> list[Event]:
-        message = Message(f"m{self._ids}", "hub", NOW, "saga", body)
+    def hear(self, body: Any, at: datetime = NOW) -> list[Event]:
+        message = Message(f"m{self._ids}", "hub", at, "saga", body)
         batch = Batch(self._new_id)
         reaction = self._reactions[type(body)]
         for ref in reaction.keys(message, batch.get):
@@ -116,6 +120,7 @@ def copy_rejected(attempt: int = 1) -> messages.CopyRejected:
     return messages.CopyRejected(copy=COPY, version=VERSION, attempt=attempt, failure=FAILURE)
 
 
+DROPPED = from_pods.CopyDropped(copy=COPY, version=VERSION, attempt=4)
 DISCARDED = to_pods.SourceDiscarded(pod=POD, version=VERSION)
 RELEASED = to_pods.SourceReleased(pod=POD, version=VERSION, source=SOURCE)
 STARTED = from_pods.SourceStarted(version=VERSION, attempt=1)
@@ -275,6 +280,16 @@ def test_a_withdrawal_takes_back_its_attempt_and_older_ones_only(world: World) -
     assert isinstance(world.task(COPY), Copy)
 
 
+def test_a_withdrawal_that_was_carried_out_is_answered_each_time_it_is_said(world: World) -> None:
+    for _ in range(2):
+        assert world.hear(withdrawn(4)) == []
+        task = world.task(COPY)
+        assert isinstance(task, Withdraw)
+        assert world.hear(messages.Removed(done=task)) == [DROPPED]
+        assert world.task(COPY) is None
+        assert world.hear(messages.Removed(done=task)) == []
+
+
 def test_a_late_withdrawal_does_not_touch_a_copy_that_was_made_since(world: World) -> None:
     world.hear(copy_requested(2))
     world.hear(copy_done(2))
@@ -312,8 +327,8 @@ def vm(name: str, disks: int = 1) -> Vm:
     return Vm(name=name, os_type="linux", power="off", locked=False, disks=found)
 
 
-def item(number: int) -> LibraryItem:
-    return LibraryItem(version=f"{number:032x}", datastore="main", digest="d" * 64, size=10**12)
+def item(number: int, datastore: str = "main") -> LibraryItem:
+    return LibraryItem(version=f"{number:032x}", datastore=datastore, digest="d" * 64, size=10**12)
 
 
 def test_a_ticket_is_renewed_for_the_attempt_under_way_and_only_by_one_that_lasts_longer(world: World) -> None:
@@ -417,7 +432,7 @@ def test_the_root_is_of_what_is_there_and_not_of_its_order() -> None:
 def test_pages_fit_into_messages_and_hold_everything_once() -> None:
     vms, items = [vm(f"vm-{n}", 64) for n in range(200)], [item(n) for n in range(2000)]
     found = inventory(vms, items)
-    cut = pages(found)
+    cut = pages(found, range(SECTIONS))
     assert [page.page for page in cut] == list(range(len(cut)))
     assert {(page.root, page.pages) for page in cut} == {(found.root, len(cut))}
     assert tuple(vm for page in cut for vm in page.vms) == found.vms
@@ -427,30 +442,173 @@ def test_pages_fit_into_messages_and_hold_everything_once() -> None:
 
 
 def test_an_empty_pod_has_one_empty_page() -> None:
-    (page,) = pages(inventory([], []))
+    (page,) = pages(inventory([], []), range(SECTIONS))
     assert (page.vms, page.items, page.page, page.pages) == ((), (), 0, 1)
 
 
-def observed(*vms: Vm) -> messages.Observed:
+def observed(*vms: Vm, items: Sequence[LibraryItem] = ()) -> messages.Observed:
     return messages.Observed(
-        boot="b", inventory=inventory(vms, []), datastores=(Datastore(name="m", capacity=2, free=1),), dead_letters=3
-    )
+        boot="b", inventory=inventory(vms, items), datastores=(Datastore(name="m", capacity=2, free=1),),
+        dead_letters=3, working=("c:1",),
+    )  # fmt: skip
 
 
-def test_each_look_is_reported_and_the_inventory_only_when_it_changed(world: World) -> None:
-    first = world.hear(observed(vm("a")))
-    assert [type(event) for event in first] == [from_pods.InventoryReported, from_pods.PodReported]
-    again = world.hear(observed(vm("a")))
+def told(events: Sequence[Event]) -> list[from_pods.InventoryReported]:
+    return [event for event in events if isinstance(event, from_pods.InventoryReported)]
+
+
+def test_each_look_is_reported_and_of_the_inventory_only_what_changed(world: World) -> None:
+    first = world.hear(observed(vm("a"), items=[item(1), item(2)]))
+    assert [type(event) for event in first[-2:]] == [from_pods.InventoryReported, from_pods.PodReported]
+    assert {section for page in told(first) for section in page.changed} == set(range(SECTIONS))
+    again = world.hear(observed(vm("a"), items=[item(2), item(1)]))
     assert [type(event) for event in again] == [from_pods.PodReported]
-    assert again[0].root == first[0].root  # type: ignore[attr-defined]
+    assert again[0].root == told(first)[0].root  # type: ignore[attr-defined]
     assert again[0].dead_letters == 3  # type: ignore[attr-defined]
-    changed = world.hear(observed(vm("a"), vm("b")))
-    assert [type(event) for event in changed] == [from_pods.InventoryReported, from_pods.PodReported]
+    assert again[0].working == ("c:1",)  # type: ignore[attr-defined]
+    (page,) = told(world.hear(observed(vm("a"), items=[item(1)])))
+    assert (page.vms, page.items, page.changed) == ((), (), (section_of(item(2).version),))
+    (page,) = told(world.hear(observed(vm("a"), vm("b"), items=[item(1)])))
+    assert ([vm.name for vm in page.vms], page.items, page.changed) == (["a", "b"], (), (VMS,))
 
 
-def test_a_hub_that_asks_is_told_what_was_told_last(world: World) -> None:
+def test_a_hub_that_asks_is_told_what_it_lacks_of_what_was_told_last(world: World) -> None:
     ask = to_pods.InventoryRequested(pod=POD, root="?")
     assert world.hear(ask) == []
-    page, _ = world.hear(observed(vm("a")))
-    assert world.hear(ask) == [page]
+    first = told(world.hear(observed(vm("a"), items=[item(1), item(2)])))
+    assert world.hear(ask) == first
+    known = list(first[0].sections)
+    (page,) = world.hear(msgspec.structs.replace(ask, known=tuple(known)))
+    assert isinstance(page, from_pods.InventoryReported)
+    assert (page.vms, page.items, page.changed, page.root) == ((), (), (), first[0].root)
+    known[section_of(item(2).version)] = "0" * 16
+    (page,) = world.hear(msgspec.structs.replace(ask, known=tuple(known)))
+    assert isinstance(page, from_pods.InventoryReported)
+    assert (page.vms, page.items) == ((), (item(2),))
+    assert world.hear(msgspec.structs.replace(ask, known=("other",))) == first
     assert (INVENTORY.name, "here") in world.documents
+
+
+def test_on_demand_the_next_look_tells_everything_though_nothing_changed(world: World) -> None:
+    first = told(world.hear(observed(vm("a"), items=[item(1)])))
+    assert world.hear(to_pods.InventoryRequested(pod=POD, root="", known=first[0].sections)) == []
+    assert world.documents[INVENTORY.name, "here"] is None
+    assert told(world.hear(observed(vm("a"), items=[item(1)]))) == first
+
+
+def test_what_an_older_connector_kept_is_looked_at_again(world: World) -> None:
+    world.documents[INVENTORY.name, "here"] = Inventory(root="old", vms=(vm("a"),), items=())
+    assert world.hear(to_pods.InventoryRequested(pod=POD, root="?")) == []
+    assert told(world.hear(observed(vm("a"))))[0].changed == tuple(range(SECTIONS))
+
+
+@given(
+    before=st.dictionaries(st.integers(0, 300), st.sampled_from(["x", "y"]), max_size=40),
+    after=st.dictionaries(st.integers(0, 300), st.sampled_from(["x", "y"]), max_size=40),
+)
+def test_whoever_takes_over_the_sections_that_differ_holds_the_same(
+    before: dict[int, str], after: dict[int, str]
+) -> None:
+    old = inventory([], [item(number, store) for number, store in before.items()])
+    new = inventory([], [item(number, store) for number, store in after.items()])
+    changed = differing(new, old.sections)
+    kept = [one for one in old.items if section_of(one.version) not in changed]
+    taken = [one for page in pages(new, changed, limit=400) for one in page.items]
+    assert all(section_of(one.version) in changed for one in taken)
+    merged = inventory([], [*kept, *taken])
+    assert (merged.root, merged.items) == (new.root, new.items)
+    assert root_of(new.sections) == new.root
+
+
+# --- pauses, and a hub that was restored ------------------------------------------------------------------------------
+
+
+def paused(attempt: int = 1) -> to_pods.CopyPaused:
+    return to_pods.CopyPaused(pod=POD, copy=COPY, version=VERSION, attempt=attempt)
+
+
+def test_a_pause_stops_the_attempt_without_a_word_and_a_later_attempt_resumes(world: World) -> None:
+    world.hear(copy_requested(2))
+    assert world.hear(paused(1)) == []
+    assert isinstance(world.task(COPY), Copy)
+    assert world.hear(paused(2)) == []
+    task = world.task(COPY)
+    assert isinstance(task, Paused)
+    for late in (copy_requested(1), copy_requested(2), copy_done(2), copy_rejected(2), paused(1), withdrawn(1)):
+        assert world.hear(late) == []
+        assert world.task(COPY) == task
+    world.hear(copy_requested(3))
+    resumed = world.task(COPY)
+    assert isinstance(resumed, Copy)
+    assert resumed.attempt == 3
+    assert world.hear(paused(2)) == []
+    assert world.task(COPY) is resumed
+
+
+def test_a_pause_that_comes_before_its_request_holds_it_back(world: World) -> None:
+    world.hear(paused(1))
+    world.hear(copy_requested(1))
+    assert isinstance(world.task(COPY), Paused)
+
+
+def test_a_copy_that_is_done_or_withdrawn_cannot_be_paused(world: World) -> None:
+    world.hear(copy_requested(1))
+    world.hear(copy_done(1))
+    world.hear(paused(1))
+    assert world.task(COPY) is None
+    world.hear(withdrawn(1))
+    task = world.task(COPY)
+    world.hear(paused(1))
+    assert world.task(COPY) is task
+
+
+def test_a_paused_copy_can_be_withdrawn(world: World) -> None:
+    world.hear(copy_requested(4))
+    world.hear(paused(4))
+    world.hear(withdrawn(4))
+    task = world.task(COPY)
+    assert isinstance(task, Withdraw)
+    assert world.hear(messages.Removed(done=task)) == [DROPPED]
+
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("past", [[], [copy_done(7)], [copy_rejected(7)], [paused(7)], [withdrawn(7)]])
+def test_a_hub_whose_database_was_restored_is_obeyed_though_its_attempts_start_lower(
+    past: list[Any], world: World
+) -> None:
+    world.hear(copy_requested(7))
+    for body in past:
+        world.hear(body)
+    assert world.hear(copy_requested(3), LATER) == []
+    task = world.task(COPY)
+    assert isinstance(task, Copy)
+    assert task.attempt == 3
+    (finalised,) = world.hear(copy_done(3))
+    assert isinstance(finalised, from_pods.CopyFinalised)
+    assert finalised.attempt == 3
+    world.hear(withdrawn(2), LATER + timedelta(seconds=1))
+    assert isinstance(world.task(COPY), Withdraw)
+
+
+WORDS = (
+    copy_requested(1), paused(1), copy_requested(2), withdrawn(2), copy_requested(3), paused(3), copy_requested(4),
+    copy_requested(4, priority="urgent"), withdrawn(4),
+)  # fmt: skip
+
+
+@given(order=st.permutations(range(len(WORDS))), length=st.integers(1, len(WORDS)), again=st.lists(st.integers(0, 8)))
+def test_whatever_the_order_of_delivery_the_last_word_that_was_said_stands(
+    order: list[int], length: int, again: list[int]
+) -> None:
+    said = [place for place in order if place < length]
+    shuffled = World()
+    for place in [*said, *(place for place in again if place < length)]:
+        shuffled.hear(WORDS[place], NOW + timedelta(seconds=place))
+    last, task = WORDS[length - 1], shuffled.task(COPY)
+    expected = {to_pods.CopyRequested: Copy, to_pods.CopyPaused: Paused, to_pods.CopyWithdrawn: Withdraw}[type(last)]
+    assert isinstance(task, expected)
+    assert task.attempt == last.attempt
+    if isinstance(task, Copy) and isinstance(last, to_pods.CopyRequested):
+        assert task.priority == last.priority

@@ -386,7 +386,7 @@ def test_a_seed_whose_index_cannot_be_read_is_done_without_and_comes_into_doubt(
     monkeypatch.setattr(os, "pread", failing)
     made = two.copy(two.copy_task(newer, manifest, one))
     assert two.disk(made.placed).read_bytes() == new
-    assert two.backend.doubted() == {version}
+    assert two.backend.doubted() == {(version, "main")}
     assert not [name for name in open_files() if f"items/{version}" in name]
 
 

@@ -18,8 +18,7 @@ import msgspec
 import pytest
 from pods import Pod
 
-from connector import arriving
-from connector import uploads as uploading
+from connector import arriving, bodies
 from connector.admission import Tickets, UploadTickets
 from connector.backends.arrivals import Arrivals
 from connector.backends.directory import DirectoryBackend
@@ -501,7 +500,7 @@ def test_two_who_give_an_upload_its_name_at_once_do_not_disturb_each_other(
 
 
 def test_a_sender_that_drips_counts_as_gone(door: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading, "SILENCE", 0.3)
+    monkeypatch.setattr(bodies, "SILENCE", 0.3)
     sender = door(size=1000)
     sender.begin()
     with socket.create_connection(("127.0.0.1", sender.port), timeout=10) as slow:

@@ -8,6 +8,15 @@ CHANGES_OF_STREAMS = [
     for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "MSG.GET", "SNAPSHOT", "RESTORE")
     for stream in STREAMS
 ]
+
+
+def changes_by_speaker(*streams: str) -> list[str]:
+    """`CHANGES_OF_STREAMS` but single messages of ``streams``: who speaks there looks whether its words still stand."""
+    return [
+        subject for subject in CHANGES_OF_STREAMS if subject not in {f"{API}.STREAM.MSG.GET.{one}" for one in streams}
+    ]
+
+
 REST_OF_STREAMS = [subject for subject in CHANGES_OF_STREAMS if ".CREATE." not in subject and ".UPDATE." not in subject]
 READS_OF_OTHERS = [
     f"{API}.CONSUMER.MSG.NEXT.EVENTS.catalog",
@@ -69,8 +78,10 @@ PUBLISH: dict[str, list[str]] = {
         f"{API}.CONSUMER.MSG.NEXT.EVENTS.replicator",
         f"{API}.CONSUMER.DURABLE.CREATE.EVENTS.sharing",
         "$JS.ACK.FROM_PODS.replicator.1.1.1.1.0",
-        *CHANGES_OF_STREAMS,
-        *(subject for subject in READS_OF_OTHERS if ".NEXT." not in subject or ".TO_PODS." in subject),
+        *changes_by_speaker("EVENTS", "TO_PODS"),
+        *(subject for subject in READS_OF_OTHERS if ".catalog" not in subject),
+        f"{API}.CONSUMER.PAUSE.EVENTS.catalog",
+        f"{API}.CONSUMER.DELETE.EVENTS.replicator",
     ],
     "replicator": [
         "event.version.available.v",
@@ -78,7 +89,7 @@ PUBLISH: dict[str, list[str]] = {
         "to.pod.pod-1.source.requested.v",
         "command.catalog.import",
         f"{API}.CONSUMER.DURABLE.CREATE.EVENTS.catalog",
-        *CHANGES_OF_STREAMS,
+        *changes_by_speaker("EVENTS", "TO_PODS"),
         *READS_OF_OTHERS,
     ],
     "sharing": [
@@ -86,6 +97,15 @@ PUBLISH: dict[str, list[str]] = {
         "event.copy.available.c",
         "from.pod.pod-1.copy.finalised.c",
         "to.pod.pod-1.source.requested.v",
+        *changes_by_speaker("EVENTS"),
+        *READS_OF_OTHERS,
+    ],
+    "notifier": [
+        "event.version.available.v",
+        "event.copy.available.c",
+        "from.pod.pod-1.copy.finalised.c",
+        "to.pod.pod-1.copy.requested.c",
+        "command.catalog.import",
         *CHANGES_OF_STREAMS,
         *READS_OF_OTHERS,
     ],
@@ -138,6 +158,7 @@ SUBSCRIBE: dict[str, list[str]] = {
     "catalog": ["event.>", "command.sharing.*", "query.>", "progress.pod.>", "command.>"],
     "replicator": ["event.>", "command.catalog.*", "query.>", "progress.pod.>"],
     "sharing": ["event.>", "command.catalog.*", "query.>", "progress.pod.>"],
+    "notifier": ["event.>", "command.catalog.*", "query.>", "progress.pod.>"],
     "gateway": ["event.>", "command.catalog.*", "query.>", "progress.pod.>", "progress.>"],
     "admin": ["command.>", "query.>", "progress.pod.*.*"],
     "intake-jenkins": ["event.>", "intake.jenkins.>", "command.>", "progress.pod.>"],

@@ -57,7 +57,7 @@ def carried_out(order: Order) -> Outcome:
             return Outcome(manifest=prepare(backend, task, MAX_VIRTUAL_SIZE, meter, Cancel()).manifest)
         throttles = Throttles(Limits(receive=order.rate))
         parts = Parts(pod=Path(order.pod).name, wire=Wire("plain"), throttles=throttles, threads=THREADS)
-        made = make(backend, task, meter, Cancel(), lambda _, __: None, parts)
+        made = make(backend, task, meter, Cancel(), lambda _: None, parts)
         return Outcome(manifest=made.placed.item.manifest, network=made.network, reused=made.reused)
     except Exception as error:  # noqa: BLE001 - as in the runner
         failure = failure_of(error, "import" if isinstance(task, Import) else "copy")

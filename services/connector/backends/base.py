@@ -4,9 +4,9 @@ All methods block and run in threads. They raise `Refused` with a stable code wh
 OSError where the machine fails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -15,11 +15,19 @@ from contracts.events.from_pods import Datastore, Vm
 from contracts.manifest import Disk, Manifest, Source
 
 
+class Spot(NamedTuple):
+    """Where an item is: a datastore holds a version once."""
+
+    version: str
+    datastore: str
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A version in the library, as its ``item.json`` tells.
+    """A version on a datastore of the library, as its ``item.json`` tells.
 
     An item may be there for two reasons: as the *source* that the version was imported from, and as a *copy* that was
-    published to the pod. Withdrawing copies never takes the source away, nor discarding the source the copies.
+    published to the pod. Withdrawing copies never takes the source away, nor discarding the source the copies. Of a
+    pod's own copies (its replicas) an item stands for one at most: each lies on a datastore of its own.
     """
 
     version: str
@@ -76,6 +84,10 @@ class Placed(msgspec.Struct, frozen=True):
     corrupt: Corrupt | None = None
 
     @property
+    def spot(self) -> Spot:
+        return Spot(self.item.version, self.datastore)
+
+    @property
     def state(self) -> Literal["INTACT", "CORRUPT"]:
         return "INTACT" if self.corrupt is None else "CORRUPT"
 
@@ -111,6 +123,8 @@ class Backend(Protocol):
     hypervisor: str
     family: str
     formats: tuple[str, ...]
+    virtual_limit: int | None
+    """Bytes of the largest virtual disk that the hypervisor takes; None when it has no limit of its own."""
 
     def vms(self) -> list[Vm]:
         """The VMs that could be imported; one whose descriptor cannot be used has no disks."""
@@ -132,38 +146,46 @@ class Backend(Protocol):
     def delete_source(self, source: Source, version: str) -> bool:
         """Delete what is locked for ``version``; False when something else has that name now and nothing was done."""
 
-    def stage(self, version: str, datastore: str | None) -> Staging:
-        """The staging folder of a version: the one an earlier try left, or a new one."""
+    def stage(self, version: str, datastore: str | None, *, replica: int = 0, avoid: Collection[str] = ()) -> Staging:
+        """The staging folder of a version, or of a further replica of it: the one an earlier try left, or a new one.
+
+        No ``datastore``: the one of the earlier try, else the one with the most free space of those not to ``avoid``.
+        Raises Refused: ``datastore_not_found``, also when there is none but those to avoid.
+        """
 
     def clone(self, source: int, staging: Staging, name: str) -> bool:
         """Share the source's blocks with a new file in staging, where the file system can; False where it cannot."""
 
-    def find(self, version: str) -> Placed | None: ...
+    def find(self, version: str, datastore: str | None = None) -> Placed | None:
+        """The version's item on ``datastore``; without one any, an intact one if there is one."""
+
+    def held(self, version: str) -> list[Placed]:
+        """The version's items on all datastores."""
 
     def finalise(self, staging: Staging, item: Item) -> Placed:
         """Make a filled staging folder an item: durable, then visible, by one rename. Closes the staging.
 
-        An item of the version that is there already (a corrupt one) is there until this one is.
+        An item of the version that is on the datastore already (a corrupt one) is there until this one is.
         """
 
-    def note(self, item: Item) -> Placed:
-        """Write down another `Item` for a version that the library holds already."""
+    def note(self, item: Item, datastore: str) -> Placed:
+        """Write down another `Item` for a version that the datastore holds already."""
 
-    def remove(self, version: str) -> None:
-        """Remove the version's item, if there is one."""
+    def remove(self, version: str, datastore: str | None = None) -> None:
+        """Remove the version's item from ``datastore``, or from all, where there is one."""
 
-    def abandon(self, version: str) -> None:
-        """Remove the version's staging folder, if there is one."""
+    def abandon(self, version: str, *, replica: int = 0) -> None:
+        """Remove what `stage` made, if there is anything."""
 
-    def sweep(self, keep: Sequence[str]) -> None:
+    def sweep(self, keep: Collection[str]) -> None:
         """At start: remove what crashes left behind, and old staging folders of versions other than ``keep``."""
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
-        """Disks that a copy of ``disk`` may take chunks from: its own item's when that is corrupt, then those of other
-        versions of the same tenant."""
+        """Disks that a copy of ``disk`` may take chunks from: those of the version's own items, intact ones first, then
+        those of other versions of the same tenant."""
 
-    def folder(self, version: str) -> int | None:
-        """The item's folder, open, for reading its files as they are; None when there is no such item."""
+    def folder(self, version: str, datastore: str | None = None) -> int | None:
+        """The folder of what `find` finds, open, for reading its files as they are; None when there is no such item."""
 
     def checked(self, folder: int) -> Checked:
         """What is known of the checks of the item in ``folder``."""
@@ -178,13 +200,13 @@ class Backend(Protocol):
         cannot be written, because the datastore is full, holds until the connector ends.
         """
 
-    def doubt(self, version: str) -> None:
+    def doubt(self, spot: Spot) -> None:
         """A chunk of the item turned out wrong by the way: it is to be checked soon."""
 
-    def doubted(self) -> frozenset[str]:
-        """The versions that `doubt` was called for since their last check."""
+    def doubted(self) -> frozenset[Spot]:
+        """The items that `doubt` was called for since their last check."""
 
-    def trust(self, version: str) -> None:
+    def trust(self, spot: Spot) -> None:
         """The item was checked: it is in doubt no more."""
 
     def open(self, root: str) -> tuple[int, int] | None:

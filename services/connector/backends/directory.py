@@ -3,16 +3,19 @@
 import errno
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from connector.backends import folders
 from connector.backends.arrivals import Arrivals
-from connector.backends.base import Checked, Corrupt, Item, Placed, SourceDisk, Staging
+from connector.backends.base import Checked, Corrupt, Item, Placed, SourceDisk, Spot, Staging
+from connector.backends.datastores import Datastores
 from connector.backends.library import Library
+from connector.backends.serving import Serving
+from connector.backends.shelf import Shelf
 from connector.backends.sources import Sources
-from connector.backends.staging import DirectoryStaging
+from connector.backends.staging import DirectoryStaging, Stagings
 from connector.transfer.seeds import Seed
 from contracts.events.from_pods import Datastore, Vm
 from contracts.manifest import Disk, Source
@@ -22,17 +25,23 @@ _CANNOT: Final = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, err
 
 
 class DirectoryBackend:
-    """A pod in the folder ``root``; see `connector.backends.base.Backend`."""
+    """A pod in the folder ``root``; see `connector.backends.base.Backend`. ``disk_types`` tells of datastores what
+    their disks are."""
 
     hypervisor = "directory"
     family = "directory"
     formats: tuple[str, ...] = ("raw", "qcow2", "vhd")
+    virtual_limit: int | None = None
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, disk_types: Mapping[str, str] | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with folders.folder(str(root.resolve())) as at:
             self._sources = Sources(at)
-            self._library = Library(at)
+            self._datastores = Datastores(at, disk_types or {})
+        shelf = Shelf()
+        self._library = Library(self._datastores, shelf)
+        self._stagings = Stagings(self._datastores)
+        self._serving = Serving(self._datastores, self._library, shelf)
 
     @property
     def arrivals(self) -> Arrivals:
@@ -40,13 +49,13 @@ class DirectoryBackend:
 
     def close(self) -> None:
         self._sources.close()
-        self._library.close()
+        self._datastores.close()
 
     def vms(self) -> list[Vm]:
         return self._sources.vms()
 
     def datastores(self) -> list[Datastore]:
-        return self._library.datastores()
+        return self._datastores.listed()
 
     def items(self) -> list[Placed]:
         return self._library.items()
@@ -63,8 +72,8 @@ class DirectoryBackend:
     def delete_source(self, source: Source, version: str) -> bool:
         return self._sources.delete(source, version)
 
-    def stage(self, version: str, datastore: str | None) -> Staging:
-        return self._library.stage(version, datastore)
+    def stage(self, version: str, datastore: str | None, *, replica: int = 0, avoid: Collection[str] = ()) -> Staging:
+        return self._stagings.stage(version, datastore, replica, avoid)
 
     def clone(self, source: int, staging: Staging, name: str) -> bool:
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -80,28 +89,31 @@ class DirectoryBackend:
             os.close(fd)
         return True
 
-    def find(self, version: str) -> Placed | None:
-        return self._library.find(version)
+    def find(self, version: str, datastore: str | None = None) -> Placed | None:
+        return self._library.find(version, datastore)
+
+    def held(self, version: str) -> list[Placed]:
+        return self._library.held(version)
 
     def finalise(self, staging: Staging, item: Item) -> Placed:
         if not isinstance(staging, DirectoryStaging):
             raise TypeError("this staging folder is another backend's")
         return self._library.finalise(staging, item)
 
-    def note(self, item: Item) -> Placed:
-        return self._library.note(item)
+    def note(self, item: Item, datastore: str) -> Placed:
+        return self._library.note(item, datastore)
 
-    def remove(self, version: str) -> None:
-        self._library.remove(version)
+    def remove(self, version: str, datastore: str | None = None) -> None:
+        self._library.remove(version, datastore)
 
-    def abandon(self, version: str) -> None:
-        self._library.abandon(version)
+    def abandon(self, version: str, *, replica: int = 0) -> None:
+        self._stagings.abandon(version, replica)
 
-    def sweep(self, keep: Sequence[str]) -> None:
-        self._library.sweep(keep)
+    def sweep(self, keep: Collection[str]) -> None:
+        self._stagings.sweep(keep)
 
-    def folder(self, version: str) -> int | None:
-        return self._library.folder(version)
+    def folder(self, version: str, datastore: str | None = None) -> int | None:
+        return self._library.folder(version, datastore)
 
     def checked(self, folder: int) -> Checked:
         return self._library.checked(folder)
@@ -112,17 +124,17 @@ class DirectoryBackend:
     def quarantine(self, version: str, folder: int, corrupt: Corrupt) -> Placed | None:
         return self._library.quarantine(version, folder, corrupt)
 
-    def doubt(self, version: str) -> None:
-        self._library.doubt(version)
+    def doubt(self, spot: Spot) -> None:
+        self._library.doubt(spot)
 
-    def doubted(self) -> frozenset[str]:
+    def doubted(self) -> frozenset[Spot]:
         return self._library.doubted()
 
-    def trust(self, version: str) -> None:
-        self._library.trust(version)
+    def trust(self, spot: Spot) -> None:
+        self._library.trust(spot)
 
     def seeds(self, item: Item, disk: Disk) -> list[Seed]:
-        return self._library.seeds(item, disk)
+        return self._serving.seeds(item, disk)
 
     def open(self, root: str) -> tuple[int, int] | None:
-        return self._library.open(root)
+        return self._serving.open(root)

@@ -149,13 +149,12 @@ _EXCHANGE: Final = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def swap(name: str, one: int, other: int) -> bool:
-    """Exchange two things of this name in two open folders in one step, where the file system can; False where not."""
+def swap(name: str, at: int, other: str, other_at: int) -> bool:
+    """Exchange two things in two open folders in one step, where the file system can; False where it cannot."""
     renameat2 = getattr(_libc, "renameat2", None)
     if renameat2 is None:
         return False
-    path = os.fsencode(name)
-    if renameat2(one, path, other, path, _EXCHANGE) == 0:
+    if renameat2(at, os.fsencode(name), other_at, os.fsencode(other), _EXCHANGE) == 0:
         return True
     code = ctypes.get_errno()
     if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable
 
-from connector.backends.base import Item, Placed
+from connector.backends.base import Item, Placed, Spot
 from contracts.manifest import Disk
 
 
@@ -12,7 +12,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._items: dict[str, Placed] = {}
+        self._items: dict[Spot, Placed] = {}
         self._places: dict[str, list[tuple[Placed, Disk]]] = {}
         self._changes = 0
 
@@ -25,17 +25,17 @@ class Shelf:
         """Take over what a look found, unless the connector changed something while it looked."""
         with self._lock:
             if self._changes == mark:
-                self._items = {placed.item.version: placed for placed in found if placed.intact}
+                self._items = {placed.spot: placed for placed in found if placed.intact}
                 self._index()
 
-    def put(self, version: str, placed: Placed | None) -> None:
+    def put(self, spot: Spot, placed: Placed | None) -> None:
         """The connector made, changed or (None) removed an item."""
         with self._lock:
             self._changes += 1
             if placed is None or not placed.intact:
-                self._items.pop(version, None)
+                self._items.pop(spot, None)
             else:
-                self._items[version] = placed
+                self._items[spot] = placed
             self._index()
 
     def places(self, root: str) -> list[tuple[Placed, Disk]]:

@@ -15,6 +15,9 @@ SOON: Final = 3600.0
 """Seconds within which what is overdue is to be done, if `FASTEST` allows it; of a short period it is the margin."""
 FASTEST: Final = 64 * 1024 * 1024.0
 """Bytes a second that scrub never exceeds."""
+SLOWEST: Final = 4 * 1024.0
+"""Bytes a second that it does at least: what was read before its time is paid for within half an hour, so that an item
+with next to nothing to read has its turn."""
 BUSY: Final = 2.0
 """Seconds between two looks whether the pod is still busy with other work."""
 IDLE: Final = 300.0
@@ -30,6 +33,7 @@ class Standing:
     checked: float
     left: int
     doubted: bool = False
+    datastore: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Check:
     rate: float
     late: bool = False
     doubted: bool = False
+    datastore: str | None = None
+    """None: any that has the version."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +74,15 @@ def next_step(items: Sequence[Standing], now: float, period: float, *, busy: boo
     """
     doubted = [item for item in items if item.doubted]
     if doubted:
-        first = min(doubted, key=lambda item: (item.checked, item.version))
-        return Check(first.version, FASTEST, doubted=True)
+        first = min(doubted, key=_order)
+        return Check(first.version, FASTEST, doubted=True, datastore=first.datastore)
     if not items or period <= 0:
         return Rest(IDLE)
-    first = min(items, key=lambda item: (item.checked, item.version))
+    first = min(items, key=_order)
     late = first.checked + period < now
     if busy and not late:
         return Rest(BUSY)
-    return Check(first.version, pace(items, now, period), late=late)
+    return Check(first.version, pace(items, now, period), late=late, datastore=first.datastore)
 
 
 def pace(items: Sequence[Standing], now: float, period: float) -> float:
@@ -85,4 +91,8 @@ def pace(items: Sequence[Standing], now: float, period: float) -> float:
     for item in sorted(items, key=lambda item: item.checked):
         left += item.left
         rate = max(rate, left / max(due(item, period) - now, soon))
-    return min(rate, FASTEST)
+    return max(SLOWEST, min(rate, FASTEST))
+
+
+def _order(item: Standing) -> tuple[float, str, str]:
+    return item.checked, item.version, item.datastore

@@ -2,6 +2,7 @@
 
 There is at most one task for each version's source and one for each copy; a newer word replaces it. What came to an end
 leaves a `Closed` behind, so that an old word which arrives late (or again) changes nothing: messages come in any order.
+The decisions about copies are in `connector.domain.copies`.
 """
 
 from dataclasses import dataclass
@@ -13,16 +14,9 @@ import msgspec
 from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.from_pods import SourceRejected, SourceStarted
-from contracts.events.to_pods import (
-    CopyExtended,
-    CopyRequested,
-    CopyWithdrawn,
-    Holder,
-    SourceDiscarded,
-    SourceReleased,
-    SourceRequested,
-)
+from contracts.events.to_pods import Holder, SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Format, Manifest, Source
+from contracts.terms import Priority
 
 
 class _Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -54,7 +48,7 @@ class Release(_Task, frozen=True, kw_only=True, tag="release"):
 
 class Copy(_Task, frozen=True, kw_only=True, tag="copy"):
     """Make a copy. ``ticket`` opens the doors of ``holders`` until ``ticket_expires``; all three may be renewed while
-    it is under way."""
+    it is under way, and so may its ``priority``. ``at`` is when the hub asked last, by the stream's clock."""
 
     copy: str
     image: str
@@ -65,6 +59,18 @@ class Copy(_Task, frozen=True, kw_only=True, tag="copy"):
     ticket: str
     ticket_expires: datetime | None = None
     datastore: str | None
+    replica: int = 0
+    priority: Priority = "normal"
+    shallow: bool = False
+    at: datetime | None = None
+
+
+class Paused(_Task, frozen=True, kw_only=True, tag="paused"):
+    """Do nothing for a copy, and keep what was verified of it, until another word comes."""
+
+    copy: str
+    attempt: int
+    at: datetime | None = None
 
 
 class Withdraw(_Task, frozen=True, kw_only=True, tag="withdraw"):
@@ -72,28 +78,32 @@ class Withdraw(_Task, frozen=True, kw_only=True, tag="withdraw"):
 
     copy: str
     attempt: int
+    at: datetime | None = None
 
 
-Task: TypeAlias = Import | Discard | Release | Copy | Withdraw
+Task: TypeAlias = Import | Discard | Release | Copy | Paused | Withdraw
 
 
 def same_work(one: Task | None, other: Task) -> bool:
-    """Whether two tasks ask for the same: a ticket and holders that were renewed change nothing about the work."""
+    """Whether two tasks ask for the same: a ticket, holders and a priority that were renewed change nothing about the
+    work."""
     return _bare(one) == _bare(other)
 
 
 def _bare(task: Task | None) -> Task | None:
     if not isinstance(task, Copy):
         return task
-    return msgspec.structs.replace(task, ticket="", ticket_expires=None, holders=())
+    return msgspec.structs.replace(task, ticket="", ticket_expires=None, holders=(), priority="normal", at=None)
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """How the latest task of a version or a copy ended; kept for longer than any message about it can be on its way."""
+    """How the latest task of a version or a copy ended; kept for longer than any message about it can be on its way.
+    ``at`` is when the hub had asked for it, by the stream's clock."""
 
     attempt: int
     end: Literal["done", "rejected", "discarded", "withdrawn"]
     failure: Failure | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -153,62 +163,6 @@ def source_released(task: Task | None, closed: Closed | None, event: SourceRelea
     return Decision(Release(version=event.version, saga=saga, source=event.source), closed)
 
 
-def copy_requested(task: Task | None, closed: Closed | None, event: CopyRequested, saga: str) -> Decision:
-    """A copy begins or goes on; an attempt that is not newer than what is known changes nothing but its ticket."""
-    same = Decision(task, closed)
-    if isinstance(task, Copy) and task.attempt >= event.attempt:
-        return Decision(_renewed(task, event), closed)
-    if closed is not None:
-        # The same attempt again after it was done or rejected: the word about its end may have been missed, and doing
-        # it again finds the item in the library, or tries once more.
-        stale = closed.attempt >= event.attempt if closed.end == "withdrawn" else closed.attempt > event.attempt
-        if stale:
-            return same
-    begun = Copy(
-        version=event.version,
-        saga=saga,
-        copy=event.copy,
-        image=event.image,
-        tenant=event.tenant,
-        attempt=event.attempt,
-        manifest=event.manifest,
-        holders=event.holders,
-        ticket=event.ticket,
-        ticket_expires=event.ticket_expires,
-        datastore=event.datastore,
-    )
-    return Decision(begun, closed)
-
-
-def copy_extended(task: Task | None, closed: Closed | None, event: CopyExtended) -> Decision:
-    """The attempt under way goes on with another ticket, and with the holders of now."""
-    return Decision(_renewed(task, event) if isinstance(task, Copy) else task, closed)
-
-
-def copy_continues(task: Task | None, closed: Closed | None, attempt: int, event: Event) -> Decision:
-    """The ticket of a copy ends soon; if the copy is still wanted, another is asked for."""
-    wanted = isinstance(task, Copy) and task.attempt == attempt
-    return Decision(task, closed, (event,) if wanted else ())
-
-
-def _renewed(task: Copy, event: CopyRequested | CopyExtended) -> Copy:
-    """``task`` with the ticket and the holders of ``event``, if that is about the same attempt and lasts longer."""
-    ends, now = event.ticket_expires, task.ticket_expires
-    if task.attempt != event.attempt or ends is None or (now is not None and ends <= now):
-        return task
-    return msgspec.structs.replace(task, ticket=event.ticket, ticket_expires=ends, holders=event.holders)
-
-
-def copy_withdrawn(task: Task | None, closed: Closed | None, event: CopyWithdrawn, saga: str) -> Decision:
-    """The copy goes, unless a newer attempt is known: then the word is old."""
-    if isinstance(task, Copy) and task.attempt > event.attempt:
-        return Decision(task, closed)
-    if closed is not None and closed.attempt > event.attempt:
-        return Decision(task, closed)
-    gone = Withdraw(version=event.version, saga=saga, copy=event.copy, attempt=event.attempt)
-    return Decision(gone, Closed(attempt=event.attempt, end="withdrawn"))
-
-
 def import_ended(
     task: Task | None, closed: Closed | None, attempt: int, failure: Failure | None, event: Event
 ) -> Decision:
@@ -219,24 +173,8 @@ def import_ended(
     return Decision(None, Closed(attempt=attempt, end=end, failure=failure), (event,))
 
 
-def copy_arrived(task: Task | None, closed: Closed | None, attempt: int, event: Event) -> Decision:
-    """All bytes of a copy are here."""
-    said = isinstance(task, Copy) and task.attempt == attempt
-    return Decision(task, closed, (event,) if said else ())
-
-
-def copy_ended(
-    task: Task | None, closed: Closed | None, attempt: int, failure: Failure | None, event: Event
-) -> Decision:
-    """A copy came to its end; as `import_ended`."""
-    if not isinstance(task, Copy) or task.attempt != attempt:
-        return Decision(task, closed)
-    end: Literal["done", "rejected"] = "done" if failure is None else "rejected"
-    return Decision(None, Closed(attempt=attempt, end=end, failure=failure), (event,))
-
-
 def removed(task: Task | None, closed: Closed | None, done: Task, events: tuple[Event, ...] = ()) -> Decision:
-    """A discard, withdrawal or release was carried out; if another word came meanwhile, that one stands."""
+    """A discard or a release was carried out; if another word came meanwhile, that one stands."""
     if task != done:
         return Decision(task, closed)
     return Decision(None, closed, events)

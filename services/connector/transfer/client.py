@@ -7,19 +7,20 @@ whoever proves by a certificate to be that pod.
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import zstandard
 
 from connector.failures import Cancel, Refused
+from connector.transfer import parts
 from connector.transfer.answer import Answer, AnswerInvalidError, read_answer
 from connector.transfer.body import Body, Throttle, Unpacked
 from connector.transfer.grid import grid_of
 from connector.transfer.holders import NOT_YET, HolderFailed
 from connector.transfer.identity import Identity
+from connector.transfer.reach import address_of, failed
 from connector.transfer.stream import Stream
 from connector.transfer.wire import Wire
 from contracts.events.to_pods import Holder
@@ -27,6 +28,8 @@ from contracts.manifest import Disk
 from contracts.names import door_host
 
 PIECE: Final = 1024 * 1024
+Room = tuple[int, memoryview]
+"""Where a range begins, and the memory that it is to fill."""
 _PASSING: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -47,7 +50,7 @@ class Connection:
 
     def index(self, holder: Holder, disk: Disk, offset: int, view: memoryview) -> tuple[int, HolderFailed | None]:
         """Fill ``view`` with the index of ``disk`` from ``offset`` on; as `range`."""
-        return self._fill(holder, disk, "index", offset, view, None)
+        return self._fill(holder, disk, "index", [(offset, view)], None)
 
     def range(
         self, holder: Holder, disk: Disk, offset: int, view: memoryview, throttle: Throttle | None = None
@@ -56,7 +59,14 @@ class Connection:
 
         ``throttle`` bounds what is received. The bytes in ``view`` are plain, whatever travelled.
         """
-        return self._fill(holder, disk, "data", offset, view, throttle)
+        return self._fill(holder, disk, "data", [(offset, view)], throttle)
+
+    def ranges(
+        self, holder: Holder, disk: Disk, rooms: Sequence[Room], throttle: Throttle | None = None
+    ) -> tuple[int, HolderFailed | None]:
+        """As `range`, for several at once, in order and apart. No bytes and no failure: the holder does not know how,
+        and `Wire.parts` says so from now on."""
+        return self._fill(holder, disk, "data", rooms, throttle)
 
     def holding(self, holder: Holder, disk: Disk) -> bytes | None:
         """What the holder has of ``disk``: a bit for each span, least significant first; None: everything.
@@ -96,11 +106,15 @@ class Connection:
         self._stream = self._holder = None
 
     def _fill(
-        self, holder: Holder, disk: Disk, part: str, offset: int, view: memoryview, throttle: Throttle | None
+        self, holder: Holder, disk: Disk, part: str, rooms: Sequence[Room], throttle: Throttle | None
     ) -> tuple[int, HolderFailed | None]:
         self.received = at = 0
-        last = offset + len(view) - 1
+        ranges = [(begin, begin + len(view)) for begin, view in rooms]
+        offset, last, size = ranges[0][0], ranges[-1][1] - 1, sum(len(view) for _, view in rooms)
         headers = {"Range": f"bytes={offset}-{last}"}
+        several = parts.named(ranges) if len(rooms) > 1 else ""
+        if several:
+            headers[parts.HEADER] = several
         asked = part == "data" and self._wire.asks(holder.pod)
         if asked:
             headers["Imprint-Wire"] = "zstd"
@@ -109,18 +123,26 @@ class Connection:
         try:
             begun = time.monotonic()
             answer = self._ask(holder, f"/v1/disks/{disk.root}/{part}", headers, HTTPStatus.PARTIAL_CONTENT)
+            if several and not answer.header(parts.HEADER.lower()):
+                self._wire.whole(holder.pod)
+                self.close()
+                return 0, None
+            if answer.header(parts.HEADER.lower()) != several:
+                raise self._broken("source_refused", "it answered with other parts")
             if not _is_range(answer.header("content-range"), f"bytes {offset}-{last}/", total):
                 raise self._broken("source_refused", "it answered with another range")
             zstd = self._is_zstd(answer, asked=asked)
-            if answer.length > len(view) or (not zstd and answer.length != len(view)):
+            if answer.length > size or (not zstd and answer.length != size):
                 raise self._broken("source_refused", "it answered with another length")
             body = Body(answer, self._read, throttle, self._stop)
             fill = Unpacked(body).into if zstd else body.into
-            while at < len(view):
-                got = fill(view[at : at + PIECE])
-                if not got:
-                    raise self._broken("source_refused", "its answer unpacks to less than the range")
-                at += got
+            for _, view in rooms:
+                here = 0
+                while here < len(view):
+                    got = fill(view[here : here + PIECE])
+                    if not got:
+                        raise self._broken("source_refused", "its answer unpacks to less than the range")
+                    here, at = here + got, at + got
             if zstd and (fill(memoryview(bytearray(1))) or body.left):
                 raise self._broken("source_refused", "its answer unpacks to more than the range")
             self._wire.measured(holder.pod, asked=asked, zstd=zstd, payload=at, seconds=time.monotonic() - begun)
@@ -169,7 +191,7 @@ class Connection:
                 self._stop.check()
                 # A kept-alive connection may have been closed by the other side in the meantime: once more, anew.
                 if not again or not isinstance(error, ConnectionError | ssl.SSLEOFError):
-                    raise _failed(error) from None
+                    raise failed(error) from None
         if answer.status != status:
             raise self._unwelcome(answer)
         return answer
@@ -198,7 +220,7 @@ class Connection:
         except OSError as error:
             self.close()
             self._stop.check()
-            raise _failed(error) from None
+            raise failed(error) from None
         if not got:
             self.close()
             self._stop.check()
@@ -216,7 +238,7 @@ class Connection:
 
     def _connect(self, holder: Holder) -> None:
         self.close()
-        host, port = _address(holder.address, "http" if self._identity is None else "https")
+        host, port = address_of(holder.address, "http" if self._identity is None else "https")
         context = self._identity.client() if self._identity is not None else None
         self._stream = Stream(self._stop)
         try:
@@ -224,7 +246,7 @@ class Connection:
         except OSError as error:
             self.close()
             self._stop.check()
-            raise _failed(error) from None
+            raise failed(error) from None
         self._holder = holder
 
 
@@ -233,25 +255,3 @@ def _is_range(found: str, wanted: str, total: str | None) -> bool:
         return False
     rest = found.removeprefix(wanted)
     return rest == total if total is not None else rest.isascii() and rest.isdigit()
-
-
-def _address(address: str, scheme: str) -> tuple[str, int]:
-    """Host and port of ``scheme://host:port``. Raises HolderFailed for anything else."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme != scheme or not parts.hostname or port is None or parts.username or parts.path.strip("/"):
-        raise HolderFailed("source_refused", f"its address is not one that can be used: {scheme}://host:port is needed")
-    return parts.hostname, port
-
-
-def _failed(error: OSError) -> HolderFailed:
-    """What an error of the connection means: a wrong certificate on either end does not pass, the rest may."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return HolderFailed("source_refused", f"its certificate is not that of the pod: {error.verify_message}")
-    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-        return HolderFailed("source_refused", f"it refuses this pod's certificate: {error.reason}")
-    reason = error.strerror or str(error) or type(error).__name__
-    return HolderFailed("source_unreachable", f"no connection: {reason}", passing=True)

@@ -3,6 +3,7 @@
 The table is verified against the root, each span's digests against their hash in the table, wherever they came from.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -27,7 +28,8 @@ PIECE: Final = BATCH // 4
 
 
 def fetch_index(disk: Disk, target: int, session: Session, seeds: Sequence[Seed], tally: Tally) -> Index:
-    """The index of ``disk`` in the file ``target``, verified; fetched unless it lies there already.
+    """The index of ``disk`` in the file ``target``, verified; fetched unless it lies there already, or a seed is the
+    same disk.
 
     Raises:
         Refused: no holder gave it.
@@ -38,9 +40,37 @@ def fetch_index(disk: Disk, target: int, session: Session, seeds: Sequence[Seed]
         return indexes.verified(target, disk)
     except IndexInvalidError:
         os.ftruncate(target, 0)
+    for seed in seeds:
+        if (same := _taken(disk, target, seed)) is not None:
+            return same
     made: list[Index] = []
     session.run([lambda: made.append(_Fetch(disk, target, session, tally).run(seeds))])
     return made[0]
+
+
+def same_disk(seed: Seed, disk: Disk) -> bool:
+    """Whether the seed's index is that of ``disk``; its digests are not looked at."""
+    try:
+        indexes.opened(seed.index.fd, disk)
+    except (IndexInvalidError, OSError):
+        return False
+    return True
+
+
+def _taken(disk: Disk, target: int, seed: Seed) -> Index | None:
+    """The index of a seed that is the same disk, in the file ``target``; None when it is another disk's, or rotten."""
+    if not same_disk(seed, disk):
+        return None
+    try:
+        size = os.fstat(seed.index.fd).st_size
+        for at in range(0, size, PIECE):
+            _write(target, os.pread(seed.index.fd, min(PIECE, size - at), at), at)
+        return indexes.verified(target, disk)
+    except (IndexInvalidError, OSError) as error:
+        os.ftruncate(target, 0)
+        if isinstance(error, OSError) and error.errno != errno.EIO:
+            raise
+        return None
 
 
 class _Fetch:
@@ -104,7 +134,7 @@ class _Fetch:
         """A part of the index. Raises HolderFailed, Cancelled."""
         room = bytearray(size)
         got, error = connection.index(holder, self._disk, offset, memoryview(room))
-        self._tally.add(network=connection.received)
+        self._tally.add(network=connection.received, pod=holder.pod)
         self._session.throttles.link(holder.pod).take(got, self._session.stop)
         if error is not None:
             raise error

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final
 
 import zstandard
+
+from connector.transfer.parts import Range
 
 LEVEL: Final = 1
 """750 MB/s for each core; higher ones gain 2 to 6 % (data-plane.md 2, 3)."""
@@ -31,19 +33,19 @@ class Press:
         self._memory = 0
 
     @asynccontextmanager
-    async def pressed(self, fd: int, begin: int, end: int) -> AsyncIterator[memoryview | None]:
-        """The range as one zstd frame, kept for the block; None when it does not shrink or there is no room.
+    async def pressed(self, fd: int, ranges: Sequence[Range]) -> AsyncIterator[memoryview | None]:
+        """The ranges as one zstd frame, kept for the block; None when they do not shrink or there is no room.
 
         Raises OSError when the file cannot be read or ends early.
         """
-        reserved = end - begin
+        reserved = sum(end - begin for begin, end in ranges)
         if self._queued >= QUEUED or self._memory + reserved > MEMORY:
             yield None
             return
         self._memory += reserved
         try:
             self._queued += 1
-            work = asyncio.get_running_loop().run_in_executor(self._pool, _compressed, fd, begin, end)
+            work = asyncio.get_running_loop().run_in_executor(self._pool, _compressed, fd, ranges)
             try:
                 found = await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -62,18 +64,31 @@ class Press:
         self._pool.shutdown()
 
 
-def _compressed(fd: int, begin: int, end: int) -> bytes | None:
-    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=end - begin)
-    at = min(begin + FIRST, end)
-    parts = [packer.compress(_read(fd, begin, at)), packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
-    if sum(map(len, parts)) > SHRINKS * (at - begin):
-        return None
-    while at < end:
-        until = min(at + _PIECE, end)
-        parts.append(packer.compress(_read(fd, at, until)))
-        at = until
-    parts.append(packer.flush())
-    return b"".join(parts) if sum(map(len, parts)) < end - begin else None
+def _compressed(fd: int, ranges: Sequence[Range]) -> bytes | None:
+    size = sum(end - begin for begin, end in ranges)
+    packer = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=size)
+    packed: list[bytes] = []
+    fed, judged = 0, False
+    for begin, end in _pieces(ranges):
+        packed.append(packer.compress(_read(fd, begin, end)))
+        fed += end - begin
+        if not judged and fed >= min(FIRST, size):
+            judged = True
+            packed.append(packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+            if sum(map(len, packed)) > SHRINKS * fed:
+                return None
+    packed.append(packer.flush())
+    return b"".join(packed) if sum(map(len, packed)) < size else None
+
+
+def _pieces(ranges: Sequence[Range]) -> Iterator[Range]:
+    """The ranges in pieces to be read at once: the first ones small, to judge by."""
+    fed = 0
+    for begin, end in ranges:
+        while begin < end:
+            until = min(begin + (FIRST - fed if fed < FIRST else _PIECE), end)
+            yield begin, until
+            fed, begin = fed + until - begin, until
 
 
 def _read(fd: int, begin: int, end: int) -> bytes:

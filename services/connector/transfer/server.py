@@ -19,6 +19,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from connector.transfer import parts
+from connector.transfer.asked import parts_in, range_in
 from connector.transfer.callers import Caller
 from connector.transfer.entry import Check, Denied, ticket_of
 from connector.transfer.identity import Identity
@@ -28,13 +30,11 @@ from connector.transfer.sending import Sender, Throttle
 from connector.transfer.shelf import Opened, Shelf
 from contracts.names import GATEWAY
 
-MAX_RANGE: Final = 8 * 1024 * 1024
 IDLE: Final = 15.0
 """Seconds that a connection may stay without a whole request."""
 QUEUE: Final = 512
 """Connections that the kernel holds until they are accepted."""
 _PATH: Final = re.compile(r"/v1/disks/([0-9a-f]{64})/(index|data|holding)")
-_RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 log = structlog.get_logger()
 
@@ -178,19 +178,23 @@ class Door:
         fd, size = (found.data, found.size) if part == "data" else (found.index, os.fstat(found.index).st_size)
         begin, end, status = 0, size, 200
         if part == "data" or "Range" in request.headers:
-            begin, end = _wanted(request.headers.get("Range", ""), size)
+            begin, end = range_in(request.headers.get("Range", ""), size)
             status = 206
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
         if part == "data" and not found.has(begin, end):
             raise Denied(425, "not received yet")
+        ranges: Sequence[parts.Range] = [(begin, end)]
+        if part == "data" and parts.HEADER in request.headers:
+            ranges = parts_in(request.headers[parts.HEADER], begin, end, size)
+            headers[parts.HEADER] = parts.named(ranges)
         if part == "data" and request.headers.get("Imprint-Wire") == "zstd":
-            async with self._press.pressed(fd, begin, end) as packed:
+            async with self._press.pressed(fd, ranges) as packed:
                 if packed is not None:
                     headers["Imprint-Wire"] = "zstd"
                     response = _response(status, headers, len(packed))
                     return await self._send(request, caller, response, lambda sender: sender.memory(packed))
-        response = _response(status, headers, end - begin)
-        return await self._send(request, caller, response, lambda sender: sender.file(fd, begin, end))
+        response = _response(status, headers, sum(to - from_ for from_, to in ranges))
+        return await self._send(request, caller, response, lambda sender: _all(sender, fd, ranges))
 
     async def _send(
         self,
@@ -231,13 +235,6 @@ def _response(status: int, headers: dict[str, str], length: int) -> web.StreamRe
     return response
 
 
-def _wanted(header: str, size: int) -> tuple[int, int]:
-    """Begin and end of the one range asked for. Raises Denied: 416, as no other form is served."""
-    match = _RANGE.fullmatch(header)
-    unsatisfied = {"Content-Range": f"bytes */{size}"}
-    if match is None:
-        raise Denied(416, "one range bytes=first-last is needed", unsatisfied)
-    begin, end = int(match[1]), int(match[2]) + 1
-    if not begin < end <= size or end - begin > MAX_RANGE:
-        raise Denied(416, f"range {begin}-{end - 1} of {size}", unsatisfied)
-    return begin, end
+async def _all(sender: Sender, fd: int, ranges: Sequence[parts.Range]) -> None:
+    for begin, end in ranges:
+        await sender.file(fd, begin, end)

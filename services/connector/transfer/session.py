@@ -48,7 +48,7 @@ class Session:
         self.stop = Cancel()
         self.clock = clock
         self._identity = identity
-        self._wire = wire
+        self.wire = wire or Wire("plain")
         self._guard = threading.Lock()
         self._lent: set[Connection] = set()
         self._idle: list[tuple[str, Connection]] = []
@@ -61,7 +61,7 @@ class Session:
         with self._guard:
             place = next((place for place, (to, _) in enumerate(self._idle) if to == address), None)
             found = None if place is None else self._idle.pop(place)[1]
-        connection = found or Connection(lambda: self.grant.ticket, self.stop, self._identity, self._wire)
+        connection = found or Connection(lambda: self.grant.ticket, self.stop, self._identity, self.wire)
         with self._guard:
             self._lent.add(connection)
         surplus: list[Connection] = []

@@ -62,6 +62,7 @@ class Wire:
     def __init__(self, setting: Setting = "auto") -> None:
         self._setting = setting
         self._rates: dict[str, Rates] = {}
+        self._whole: set[str] = set()
         self._lock = threading.Lock()
 
     def asks(self, pod: str) -> bool:
@@ -70,6 +71,14 @@ class Wire:
             return self._setting == "zstd"
         with self._lock:
             return self._rates.get(pod, Rates()).asks()
+
+    def parts(self, pod: str) -> bool:
+        """Whether ``pod`` may be asked for several ranges at once."""
+        return pod not in self._whole
+
+    def whole(self, pod: str) -> None:
+        """``pod`` was asked for several ranges at once and does not know how."""
+        self._whole.add(pod)
 
     def measured(self, pod: str, *, asked: bool, zstd: bool, payload: int, seconds: float) -> None:
         """A range of ``payload`` bytes came whole: whether zstd was asked for, and whether it was."""

@@ -1,9 +1,10 @@
 """One thread of a copy: runs from seeds and spans from holders, verified in memory and then written."""
 
 import errno
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from connector.transfer.chunks import buffer, digest, placed
+from connector.transfer.chunks import ALIGN, buffer, digest, placed
 from connector.transfer.fetching import Fetching
 from connector.transfer.holders import HolderFailed
 from connector.transfer.plan import Run
@@ -16,9 +17,9 @@ LINGER: Final = 4.0
 
 
 class Tally(Protocol):
-    """Told what happened to bytes: ``done`` of the disk, ``network`` received, ``reused`` found on this pod."""
+    """Told what happened to bytes: ``done`` of the disk, ``network`` received from ``pod``, ``reused`` found here."""
 
-    def add(self, *, done: int = 0, network: int = 0, reused: int = 0) -> None: ...
+    def add(self, *, done: int = 0, network: int = 0, reused: int = 0, pod: str = "") -> None: ...
 
 
 class Worker:
@@ -63,14 +64,53 @@ class Worker:
         self._fetching.tried(run)
 
     def _fetch(self, errand: Errand, view: memoryview) -> None:
-        """Fetch what is missing of a span."""
+        """Fetch what is missing of a span, in one request where the holder knows how."""
         used = self._session.grant.ticket
-        error: HolderFailed | None = None
-        for run in self._fetching.missing(errand.span):
-            error = self._ask(errand, run, view)
-            if error is not None:
-                break
+        runs = self._fetching.missing(errand.span)
+        known, error = self._ask_all(errand, runs, view) if self._together(errand, runs) else (False, None)
+        if not known:
+            for run in runs:
+                error = self._ask(errand, run, view)
+                if error is not None:
+                    break
         self._fetching.ended(errand, error, used)
+
+    def _together(self, errand: Errand, runs: Sequence[Run]) -> bool:
+        """Whether to ask for all runs at once: not where the operator's limit asks for smaller requests."""
+        holder = errand.standing.holder
+        if len(runs) < 2 or not self._session.wire.parts(holder.pod):
+            return False
+        chunks = sum(run.chunks for run in runs)
+        return chunks <= self._most(chunks, self._session.throttles.link(holder.pod).lowest)
+
+    def _ask_all(self, errand: Errand, runs: Sequence[Run], view: memoryview) -> tuple[bool, HolderFailed | None]:
+        """Fetch several runs of a span in one request: whether the holder knows how, and what ended it early."""
+        holder = errand.standing.holder
+        link = self._session.throttles.link(holder.pod)
+        cuts = [self._grid.cuts(run.first, run.first + run.chunks) for run in runs]
+        rooms: list[tuple[int, memoryview]] = []
+        at = 0
+        for begin, *_, end in cuts:
+            # As `placed`, one after the other; between two runs there is a chunk that is not fetched, so there is room.
+            at += (begin - at) % ALIGN
+            rooms.append((begin, view[at : at + end - begin]))
+            at += end - begin
+        with self._session.lent(errand.standing) as connection:
+            self._fetching.began(errand, connection)
+            got, error = connection.ranges(holder, self._fetching.disk, rooms, link if link.lowest else None)
+            self._tally.add(network=connection.received, pod=holder.pod)
+        if not got and error is None:
+            return False, None
+        for run, cut, (base, room) in zip(runs, cuts, rooms, strict=True):
+            here, got = min(got, len(room)), max(0, got - len(room))
+            whole = sum(to - base <= here for to in cut[1:])
+            good = self._verified(run, 0, whole, cut, base, room)
+            if good:
+                errand.got += self._write(run, 0, good, cut, base, room)
+            if good < whole:
+                text = f"chunk {run.first + good} of disk {self._fetching.disk.lun} is not the version's"
+                return True, HolderFailed("digest_mismatch", text)
+        return True, error
 
     def _ask(self, errand: Errand, run: Run, view: memoryview) -> HolderFailed | None:
         """Fetch a run from the errand's holder; what ended it early."""
@@ -86,7 +126,7 @@ class Worker:
                 base, size = cuts[at], cuts[end] - cuts[at]
                 room = placed(view, base)[:size]
                 got, error = connection.range(holder, self._fetching.disk, base, room, link if rate else None)
-                self._tally.add(network=connection.received)
+                self._tally.add(network=connection.received, pod=holder.pod)
                 whole = end if got == size else next(chunk for chunk in range(at, end) if cuts[chunk + 1] - base > got)
                 good = self._verified(run, at, whole, cuts, base, room)
                 if good:
