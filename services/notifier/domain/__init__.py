@@ -1,0 +1,1 @@
+"""The functional core of the notifier: which events a webhook gets, and what becomes of a delivery."""
