@@ -43,7 +43,7 @@ def mounted(name: str) -> list[str]:
 
 def test_everything_runs_once_and_three_pods_have_a_connector() -> None:
     packages = sorted(package(name) for name in PROCESSES)
-    hub = [str(speaker) for speaker in (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING)]
+    hub = [str(speaker) for speaker in (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING, Speaker.NOTIFIER)]
     assert packages == sorted([*hub, "gateway", "connector", "connector", "connector"])
     assert set(SERVICES) - set(PROCESSES) == {"keys", "nats", "topology"}
     assert all(find_spec(found) for found in packages)
@@ -130,10 +130,11 @@ def test_every_container_is_confined(name: str) -> None:
     assert not service.get("privileged")
 
 
-def test_only_the_gateway_has_a_way_out_and_its_port_is_on_this_machine_only() -> None:
+def test_only_gateway_and_notifier_have_a_way_out_and_the_one_port_is_on_this_machine_only() -> None:
     assert COMPOSE["networks"]["hub"]["internal"] is True
-    open_ = {name for name, service in SERVICES.items() if service["networks"] != ["hub"] or "ports" in service}
-    assert open_ == {"gateway"}
+    assert {name for name, service in SERVICES.items() if service["networks"] != ["hub"]} == {"gateway", "notifier"}
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"gateway"}
+    assert not set(SERVICES["gateway"]["networks"]) & set(SERVICES["notifier"]["networks"]) - {"hub"}
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["gateway"]["ports"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SERVICES = ("catalog", "replicator", "connector", "sharing", "gateway")
+SERVICES = ("catalog", "replicator", "connector", "sharing", "notifier", "gateway")
 STDLIB = frozenset(sys.stdlib_module_names)
 WORLD = frozenset(
     {
@@ -24,6 +24,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "catalog": frozenset({"msgspec", "structlog"}),
     "replicator": frozenset({"msgspec", "structlog"}),
     "sharing": frozenset({"msgspec", "structlog"}),
+    "notifier": frozenset({"msgspec", "structlog", "h11"}),
     "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp", "zstandard"}),
     "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11"}),
     "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3", "zstandard", "cryptography"}),

@@ -10,9 +10,11 @@ from imprint.options import shared
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("imprint.up", "Run everything on this machine: server, services and pods."),
     "demo": ("imprint.demo", "See an import and two publishes on real disks, from nothing."),
-    "image": ("imprint.image", "Import, publish, list and show images and their versions."),
-    "pod": ("imprint.pod", "List pods, their VMs and their content libraries."),
-    "job": ("imprint.job", "List, show and watch jobs."),
+    "image": ("imprint.image", "Import, publish, place, list and show images and their versions."),
+    "pod": ("imprint.pod", "Enrol, list, label, drain and remove pods; their VMs and content libraries."),
+    "policy": ("imprint.policy", "Say where versions belong, also on pods that join later."),
+    "webhook": ("imprint.webhook", "Have events posted to other systems."),
+    "job": ("imprint.job", "List, show, watch and cancel jobs."),
     "events": ("imprint.events", "Follow what happens, as it happens."),
     "admin": ("imprint.admin", "Look after an installation: streams, dead letters, keys."),
 }

@@ -20,7 +20,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 CONNECT = 10.0
 """Seconds in which the NATS server must answer."""
-SERVICES = ("catalog", "replicator", "sharing")
+SERVICES = ("catalog", "replicator", "sharing", "notifier")
 
 
 @click.group(name="admin")
@@ -154,9 +154,10 @@ def dead(data: Path, nats_url: str | None, nats_user: str, nats_password_file: s
 def keys_(folder: Path, pods: tuple[str, ...], intake: tuple[str, ...]) -> None:
     """Make the secrets of an installation in FOLDER, as far as they are missing.
 
-    Each client of NATS gets a folder with its password: catalog, replicator, sharing, gateway, admin, connector-POD,
-    intake-SOURCE. The replicator's also has the key that signs copy tickets, the catalog's the one that signs versions,
-    a connector's those that check both, and its certificate, which is renewed here when a third of its life is left.
+    Each client of NATS gets a folder with its password: catalog, replicator, sharing, notifier, gateway, admin,
+    connector-POD, intake-SOURCE. The replicator's also has the key that signs copy tickets, the catalog's the one that
+    signs versions, a connector's those that check both, the token with which its pod joins, and its certificate, which
+    is renewed here when a third of its life is left.
     authority/ is the certificate authority: keep it where this command runs.
     nats/accounts.conf is for nats-server (send it SIGHUP when it runs already): who is not named here is not let in.
     """

@@ -7,6 +7,8 @@ from typing import IO, Any
 
 import click
 
+from imprint.plain import plain
+
 
 class Exit(IntEnum):
     """Exit codes; they are part of the command's interface and keep their meaning."""
@@ -74,6 +76,10 @@ class UnreachableError(Exception):
         self.hint = hint
 
 
+class UnfinishedError(UnreachableError):
+    """What was waited for is not over in time; it goes on."""
+
+
 class CommandFailure(click.ClickException):
     """Ends a command with an exit code; what is known goes to stderr, a line each.
 
@@ -98,11 +104,13 @@ class CommandFailure(click.ClickException):
         if self.hint:
             lines.append(f"hint: {self.hint}")
         for line in filter(None, lines):
-            click.echo(line, file=file, err=file is None)
+            click.echo(plain(line), file=file, err=file is None)
 
     @classmethod
     def of(cls, error: ImprintError | UnreachableError) -> "CommandFailure":
         """The failure that an error of the client leads to."""
+        if isinstance(error, UnfinishedError):
+            return cls(Exit.UNREACHABLE, "It is not over yet", detail=str(error), hint=error.hint)
         if isinstance(error, UnreachableError):
             return cls(Exit.UNREACHABLE, "Imprint cannot be reached", detail=str(error), hint=error.hint)
         problem = error.problem

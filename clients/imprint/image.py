@@ -1,4 +1,4 @@
-"""``imprint image``: import, publish, list, show and latest."""
+"""``imprint image``: import, list, show and latest; and the commands about publishes, placements and files."""
 
 from pathlib import Path
 
@@ -6,49 +6,19 @@ import click
 
 from contracts.requests import Accepted
 from contracts.views import JobView
-from imprint import files, transfer, watch
+from imprint import files, placement, publishing, transfer
 from imprint.client import Client
-from imprint.exits import CommandFailure, Exit
+from imprint.copies import why
+from imprint.naming import image_and_number
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, size, when
+from imprint.watch import finish, patience, report, waiting
 
 
 @click.group(name="image")
 @shared
 def command() -> None:
     """Images and their versions. An IMAGE is named GALLERY/NAME, or by its id."""
-
-
-def image_and_number(text: str) -> tuple[str, str]:
-    """``gallery/name:1.0.0`` as image and number; the number may be left out and is empty then."""
-    image, _, number = text.partition(":")
-    if not image:
-        raise click.BadParameter("an image is named GALLERY/NAME, or by its id", param_hint="IMAGE")
-    return image, number
-
-
-async def finish(client: Client, accepted: Accepted, *, wait: bool, timeout: float | None) -> Accepted | JobView:
-    """With ``wait`` follow the job that was accepted to its end."""
-    if not wait:
-        return accepted
-    quiet = current().json
-    return await watch.wait(client, accepted.job, timeout=timeout, quiet=quiet)
-
-
-def report(result: Accepted | JobView) -> None:
-    """Print what was accepted, or how the job ended; the exit code follows from the latter."""
-    if current().json:
-        print_json(result)
-    elif isinstance(result, Accepted):
-        click.echo(f"version {result.number} accepted: job {result.job}")
-    else:
-        click.echo(f"{result.kind} of {result.gallery}/{result.name} {result.number}: {result.state}")
-    if isinstance(result, JobView):
-        watch.verdict(result)
-
-
-waiting = click.option("--wait", "-w", is_flag=True, help="Follow the job to its end; the exit code tells how it went.")
-patience = click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long.")
 
 
 @command.command(name="import")
@@ -117,45 +87,6 @@ def import_(
     report(run(act))
 
 
-async def newest(client: Client, image: str) -> str:
-    """The highest number of which there is content to publish.
-
-    Raises:
-        CommandFailure: the image has no such version.
-    """
-    for version in await client.versions(image):
-        if version.manifest is not None:
-            return version.number
-    hint = f"Import one: imprint image import {image} --pod POD --vm VM --wait"
-    raise CommandFailure(Exit.REFUSED, f"{image} has no version that is ready to publish", hint=hint)
-
-
-@command.command()
-@click.argument("image", metavar="IMAGE[:VERSION]")
-@click.option("--pods", metavar="POD,POD,...", help="Only to these pods [default: all that are enrolled].")
-@click.option("--again", "--republish", is_flag=True, help="Make the copies that are not AVAILABLE; touch no other.")
-@click.option("--deadline", type=click.FloatRange(min=1), metavar="SECONDS", help="What is not done by then, failed.")
-@waiting
-@patience
-@shared
-def publish(
-    image: str, pods: str | None, again: bool, deadline: float | None, wait: bool, timeout: float | None
-) -> None:
-    """Publish a version to the pods: the newest that is ready, unless one is named."""
-    name, number = image_and_number(image)
-    targets = tuple(pod.strip() for pod in (pods or "").split(",") if pod.strip())
-    if pods is not None and not targets:
-        raise click.BadParameter("names no pod", param_hint="--pods")
-
-    async def act(client: Client) -> Accepted | JobView:
-        accepted = await client.publish(
-            name, number or await newest(client, name), pods=targets, again=again, deadline=deadline
-        )
-        return await finish(client, accepted, wait=wait, timeout=timeout)
-
-    report(run(act))
-
-
 @command.command(name="list")
 @click.option("--gallery", help="Only the images of this gallery.")
 @click.option("--state", help="Only images in this state.")
@@ -216,14 +147,12 @@ def _show_version(name: str, number: str) -> None:
             ("DISK", "ROLE", "FORMAT", "SIZE", "VIRTUAL", "SHA-256"),
             [(d.lun, d.role, d.format, size(d.size), size(d.virtual_size), d.sha256) for d in disks],
         )
+        columns = ("POD", "STATE", "DATASTORE", "ATTEMPT", "RECEIVED", "REUSED", "WHY")
         rows = [
-            (c.pod, c.state, c.datastore, c.attempt, size(c.bytes_network), size(c.bytes_reused),
-             c.failure.code if c.failure else c.reason)
+            (c.pod, c.state, c.datastore, c.attempt, size(c.bytes_network), size(c.bytes_reused), why(c))
             for c in copies
-        ]  # fmt: skip
-        print_table(
-            ("POD", "STATE", "DATASTORE", "ATTEMPT", "RECEIVED", "REUSED", "WHY"), rows, empty="It was never published."
-        )
+        ]
+        print_table(columns, rows, empty="It was never published.")
 
     run(act)
 
@@ -241,5 +170,9 @@ def latest(image: str, pod: str | None) -> None:
         click.echo(version.number)
 
 
-command.add_command(transfer.upload)
-command.add_command(transfer.export)
+for part in (
+    publishing.publish, publishing.republish, publishing.publish_many, publishing.unpublish, publishing.cancel,
+    placement.placement, placement.copies, placement.pause, placement.resume, placement.repair, placement.remove_copy,
+    transfer.upload, transfer.export,
+):  # fmt: skip
+    command.add_command(part)

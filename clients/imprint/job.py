@@ -17,7 +17,7 @@ def command() -> None:
 
 @command.command(name="list")
 @click.option("--state", help="Only jobs in this state, such as PROCESSING.")
-@click.option("--kind", type=click.Choice(["import", "publish"]), help="Only jobs of this kind.")
+@click.option("--kind", type=click.Choice(["import", "publish", "unpublish"]), help="Only jobs of this kind.")
 @shared
 def list_(state: str | None, kind: str | None) -> None:
     """All jobs, newest first."""
@@ -43,7 +43,8 @@ def show_(job: str) -> None:
     if current().json:
         print_json({"job": view, "events": timeline})
         return
-    click.echo(f"{view.kind} of {view.gallery}/{view.name} {view.number}: {view.state}  by {view.actor}")
+    follow.say(view)
+    click.echo(f"asked for by {view.actor}, {when(view.created)}")
     if view.failure is not None:
         click.echo(f"{view.failure.text} ({view.failure.code}) {view.failure.hint}")
     start = view.created
@@ -57,9 +58,30 @@ def show_(job: str) -> None:
 @shared
 def watch(job: str, timeout: float | None) -> None:
     """Follow a job to its end; the exit code tells how it went."""
-    view = run(lambda client: follow.wait(client, job, timeout=timeout, quiet=current().json))
+    view = run(lambda client: follow.watched(client, job, timeout=timeout, quiet=current().json))
     if current().json:
         print_json(view)
     else:
-        click.echo(f"{view.kind} of {view.gallery}/{view.name} {view.number}: {view.state}")
+        follow.say(view)
     follow.verdict(view)
+
+
+@command.command()
+@click.argument("job")
+@click.option("--wait", "-w", is_flag=True, help="Follow it to its end.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long.")
+@shared
+def cancel(job: str, wait: bool, timeout: float | None) -> None:
+    """Give up what a job does: a publish keeps what is AVAILABLE, an import leaves nothing."""
+
+    async def act(client: Client) -> JobView:
+        view = await client.cancel_job(job)
+        return await follow.watched(client, job, timeout=timeout, quiet=current().json) if wait else view
+
+    view = run(act)
+    if current().json:
+        print_json(view)
+    else:
+        follow.say(view)
+    if wait:
+        follow.verdict(view, follow.GIVEN_UP)

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from imprint.options import current
+from imprint.plain import plain
 
 WIDE = 240
 """Columns when the output is no terminal: nothing is cut off for a program that reads tables after all."""
@@ -31,6 +32,16 @@ def when(at: datetime | None) -> str:
     return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def lasting(seconds: float | None) -> str:
+    """A span of time as people read it: ``42 s``, ``3 min``, ``1 h 5 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
@@ -47,7 +58,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
     if not table.row_count and empty:
         click.echo(empty, err=True)
         return

@@ -1,9 +1,10 @@
-"""``imprint pod``: the pods, their VMs, what their libraries hold, and what the operator allows them."""
+"""``imprint pod``: the pods, their VMs, what their libraries hold, the operator's limits; see also `fleet`."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from imprint import fleet
 from imprint.limits import Written, changed, link, rate, rows, window
 from imprint.options import run, shared
 from imprint.output import show, size, when
@@ -54,9 +55,11 @@ def vms(pod: str) -> None:
 def library(pod: str) -> None:
     """The content library of a pod, as of its last inventory."""
     page = run(lambda client: client.pod_library(pod))
-    table = [(item.version, item.datastore, item.state, size(item.size), item.digest) for item in page.items]
+    table = [
+        (item.version, item.datastore, item.state, item.standing, size(item.size), item.digest) for item in page.items
+    ]
     empty = "The library is empty." if page.at else "The pod has not sent an inventory yet."
-    show(page, ("VERSION", "DATASTORE", "STATE", "SIZE", "DIGEST"), table, empty=empty)
+    show(page, ("VERSION", "DATASTORE", "STATE", "STANDING", "SIZE", "DIGEST"), table, empty=empty)
 
 
 @command.command()
@@ -100,3 +103,7 @@ async def _limits(client: "Client", pod: str, given: dict[str, Any], *, clear: b
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     return await client.set_limits(pod, wanted, known.limits_revision)
+
+
+for part in (fleet.show_, fleet.enroll, fleet.label, fleet.drain, fleet.readmit, fleet.remove, fleet.inventory):
+    command.add_command(part)

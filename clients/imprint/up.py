@@ -1,6 +1,7 @@
 """``imprint up``: everything on this machine, until it is told to stop."""
 
 import asyncio
+import ipaddress
 import os
 import shutil
 import signal
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from imprint.local.installation import Installation
 
 
+class Network(click.ParamType[str]):
+    """A network, as 10.1.0.0/16."""
+
+    name = "network"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command(name="up")
 @click.option("--pods", type=click.IntRange(1, 32), default=3, show_default=True, help="How many pods to run.")
 @click.option(
@@ -30,13 +43,18 @@ if TYPE_CHECKING:
     "--intake", type=Token(), multiple=True, metavar="SOURCE",
     help="A system that may say on intake.SOURCE.> that an image was built; may be repeated.",
 )  # fmt: skip
-def command(pods: int, data: Path, port: int | None, intake: tuple[str, ...]) -> None:
+@click.option(
+    "--hook-network", "hook_networks", type=Network(), multiple=True, metavar="CIDR",
+    help="A network that is not public and may be posted to by webhooks, as 127.0.0.0/8; may be repeated.",
+)  # fmt: skip
+def command(pods: int, data: Path, port: int | None, intake: tuple[str, ...], hook_networks: tuple[str, ...]) -> None:
     """Run nats-server, the services and some pods with directory backends on this machine, until Ctrl-C."""
     from imprint.local.installation import Installation, InstallationError
 
     async def session() -> None:
         _say("Starting ...")
-        async with Installation(data, pods=pods, port=port, intake=intake, notice=_say) as installation:
+        installing = Installation(data, pods=pods, port=port, intake=intake, hook_networks=hook_networks, notice=_say)
+        async with installing as installation:
             welcome(installation)
             try:
                 await asyncio.Event().wait()

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import click
 import msgspec
 
+from contracts.requests import Accepted
 from contracts.views import CopyView, JobView, Progress
 from imprint.client import Client
-from imprint.exits import JOB_EXITS, CommandFailure, Exit, UnreachableError
+from imprint.copies import WAITS, name
+from imprint.exits import JOB_EXITS, CommandFailure, Exit, UnfinishedError
+from imprint.options import current
+from imprint.output import print_json, when
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,11 +25,19 @@ if TYPE_CHECKING:
 
 REFRESH = 0.2
 """Seconds between two looks at the copies while bytes move."""
+COPYING = frozenset({"publish", "unpublish"})
+"""Kinds of jobs that are about copies."""
+SUCCEEDED = frozenset({"SUCCESS"})
+GIVEN_UP = frozenset({"SUCCESS", "CANCELLED", "PARTIAL"})
+"""Ends of a job that are as wanted by whoever cancels it: what was AVAILABLE stays."""
+
+waiting = click.option("--wait", "-w", is_flag=True, help="Follow the job to its end; the exit code tells how it went.")
+patience = click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long.")
 
 
 @dataclass
 class Sight:
-    """What there is to see of a job: its copies when it is a publish, its progress when it is an import."""
+    """What there is to see of a job: its copies when it is about copies, its progress when it is an import."""
 
     job: JobView
     copies: list[CopyView]
@@ -61,14 +74,14 @@ async def follow(client: Client, job: str, look: Callable[[Sight], None], *, tim
     """Show ``look`` each change of a job until it is over, and return it.
 
     Raises:
-        UnreachableError: the job is not over after ``timeout`` seconds; it goes on without us.
+        UnfinishedError: the job is not over after ``timeout`` seconds; it goes on without us.
     """
     try:
         async with asyncio.timeout(timeout), _Ear(client, job).listening() as ear:
             while True:
                 ear.stirred.clear()
                 view = await client.job(job)
-                copies = await client.copies(view.image, view.number) if view.kind == "publish" else []
+                copies = await client.copies(view.image, view.number) if view.kind in COPYING else []
                 look(Sight(view, copies, ear.progress))
                 if view.state in JOB_EXITS:
                     return view
@@ -76,7 +89,7 @@ async def follow(client: Client, job: str, look: Callable[[Sight], None], *, tim
                     await asyncio.wait_for(ear.stirred.wait(), REFRESH)
                     await asyncio.sleep(REFRESH / 10)  # many events come together: one look serves them all
     except TimeoutError:
-        raise UnreachableError(
+        raise UnfinishedError(
             f"Job {job} is not over after {timeout:g} s; it goes on.", f"Watch it: imprint job watch {job}"
         ) from None
 
@@ -111,15 +124,14 @@ class Bars:
     def __call__(self, sight: Sight) -> None:
         """Draw what there is to see."""
         job, progress = sight.job, sight.progress
-        if job.kind != "publish":
+        if job.kind not in COPYING:
             over = JOB_EXITS.get(job.state) is Exit.DONE
             total = progress.bytes_total if progress is not None else 1 if over else None
             done = total if over and total else progress.bytes_done if progress is not None else 0
             self._bar("import", job.state, done, total)
         for copy in sight.copies:
             done = copy.bytes_total if copy.state == "AVAILABLE" else copy.bytes_done
-            name = copy.pod if copy.replica == 0 else f"{copy.pod}/{copy.replica}"
-            self._bar(name, _words(copy), done, copy.bytes_total)
+            self._bar(name(copy), _words(copy), done, copy.bytes_total)
 
     def _bar(self, name: str, state: str, done: int, total: int | None) -> None:
         if name not in self._tasks:
@@ -130,10 +142,10 @@ class Bars:
 def _words(copy: CopyView) -> str:
     if copy.failure is not None and copy.state != "AVAILABLE":
         return f"{copy.state} ({copy.failure.code})"
-    return f"{copy.state} ({copy.reason})" if copy.reason else copy.state
+    return f"{copy.state} ({WAITS.get(copy.reason, copy.reason)})" if copy.reason else copy.state
 
 
-async def wait(client: Client, job: str, *, timeout: float | None = None, quiet: bool = False) -> JobView:
+async def watched(client: Client, job: str, *, timeout: float | None = None, quiet: bool = False) -> JobView:
     """Follow a job with bars, where there is a terminal to draw them on."""
     if quiet or not sys.stderr.isatty():
         return await follow(client, job, lambda _: None, timeout=timeout)
@@ -141,19 +153,48 @@ async def wait(client: Client, job: str, *, timeout: float | None = None, quiet:
         return await follow(client, job, bars, timeout=timeout)
 
 
-def verdict(job: JobView) -> None:
-    """Return when the job succeeded.
+def say(job: JobView) -> None:
+    """How a job stands, in a line; a warning goes to stderr."""
+    expected = f", expected {when(job.estimate)}" if job.estimate is not None and job.state not in JOB_EXITS else ""
+    click.echo(f"{job.kind} of {job.gallery}/{job.name} {job.number}: {job.state}{expected}")
+    if job.warning is not None:
+        click.echo(f"Warning: {job.warning.text} ({job.warning.code}) {job.warning.hint}".rstrip(), err=True)
+
+
+async def finish(client: Client, accepted: Accepted, *, wait: bool, timeout: float | None) -> Accepted | JobView:
+    """With ``wait`` follow the job that was accepted to its end."""
+    if not wait:
+        return accepted
+    quiet = current().json
+    return await watched(client, accepted.job, timeout=timeout, quiet=quiet)
+
+
+def report(result: Accepted | JobView, wanted: frozenset[str] = SUCCEEDED) -> None:
+    """Print what was accepted, or how the job ended; the exit code follows from the latter."""
+    if current().json:
+        print_json(result)
+    elif isinstance(result, Accepted):
+        click.echo(f"version {result.number} accepted: job {result.job}")
+    else:
+        say(result)
+    if isinstance(result, JobView):
+        verdict(result, wanted)
+
+
+def verdict(job: JobView, wanted: frozenset[str] = SUCCEEDED) -> None:
+    """Return when the job ended as wanted.
 
     Raises:
         CommandFailure: with the exit code of its state, and why.
     """
-    code = JOB_EXITS[job.state]
-    if code is Exit.DONE:
+    if job.state in wanted:
         return
+    code = JOB_EXITS[job.state]
     title = f"{job.kind} of {job.gallery}/{job.name} {job.number}: {job.state}"
     if job.failure is None:
         counts = job.copies
-        detail = f"{counts.available} available, {counts.failed} failed, {counts.skipped} skipped."
+        detail = f"{counts.available} available, {counts.failed} failed, {counts.skipped} skipped"
+        detail += f", {counts.cancelled} cancelled." if counts.cancelled else "."
         hint = f"imprint image show {job.gallery}/{job.name}:{job.number} tells which pods."
         raise CommandFailure(code, title, detail=detail, hint=hint, printed=True)
     failure = job.failure

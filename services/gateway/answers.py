@@ -12,14 +12,9 @@ from gateway.problems import MEDIA_TYPE, ProblemDetails
 COMMON = ("bad_request", "host_not_allowed", "internal", "busy", "unavailable", "timeout")
 """Codes that any route may answer with."""
 READING = ("validation_failed",)
-WRITING = (
-    "validation_failed",
-    "cross_origin",
-    "request_timeout",
-    "body_too_large",
-    "unsupported_media_type",
-    "idempotency_key_reused",
-)
+POSTING = ("validation_failed", "cross_origin", "request_timeout", "body_too_large", "unsupported_media_type")
+"""Codes that any route may answer with that takes a body."""
+WRITING = (*POSTING, "idempotency_key_reused")
 
 MOST = 500
 LONGEST_CURSOR = 512
@@ -41,6 +36,25 @@ Key: TypeAlias = Annotated[
         description="Repeating a request with the same key gives the first answer again and changes nothing.",
     ),
 ]
+IfMatch: TypeAlias = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        pattern=r'^"[0-9]{1,18}"$',
+        max_length=20,
+        description='The revision that was read, in quotes: `"3"`. Nothing changes unless it still holds.',
+    ),
+]
+
+
+def revision_in(if_match: str | None) -> int | None:
+    """The revision that an If-Match names."""
+    return None if if_match is None else int(if_match.strip('"'))
+
+
+def etag(revision: int) -> dict[str, str]:
+    """The header that says which revision was answered."""
+    return {"etag": f'"{revision}"'}
 
 
 def problems(*codes: str) -> dict[int, ResponseSpec]:
@@ -69,3 +83,15 @@ def writes(status: int, shape: type[msgspec.Struct], text: str, *codes: str) -> 
     """The answers of a route that changes something."""
     done = ResponseSpec(data_container=shape, description=text, generate_examples=False)
     return {status: done, **problems(*COMMON, *WRITING, *codes)}
+
+
+def computes(shape: type[msgspec.Struct], text: str, *codes: str) -> dict[int, ResponseSpec]:
+    """The answers of a route that takes a body and changes nothing."""
+    done = ResponseSpec(data_container=shape, description=text, generate_examples=False)
+    return {200: done, **problems(*COMMON, *POSTING, *codes)}
+
+
+def does(text: str, *codes: str) -> dict[int, ResponseSpec]:
+    """The answers of a route that changes something and has nothing to say of it."""
+    done = ResponseSpec(data_container=None, description=text, generate_examples=False)
+    return {204: done, **problems(*COMMON, *WRITING, *codes)}

@@ -12,8 +12,9 @@ from litestar.di import NamedDependency
 
 from contracts import requests as contract
 from contracts.errors import Problem
-from contracts.names import ID, POD, parse_number
+from contracts.names import ID, NAME, POD, parse_number
 from contracts.requests import Actor, command_id
+from gateway.figures import Figures
 from gateway.live import Hub
 from gateway.paths import named
 from gateway.problems import RefusedError, refuse
@@ -28,6 +29,7 @@ V = TypeVar("V", bound=msgspec.Struct)
 
 _id = re.compile(ID)
 _pod = re.compile(POD)
+_name = re.compile(NAME)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Door:
     hub: Hub
     progress: Latest
     transfers: Transfers = field(default_factory=Transfers)
+    figures: Figures = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", Figures(self.requests, self.hub, self.settings.services))
 
     def actor(self, _: Request[Any, Any, Any]) -> Actor:
         """Who asks. Everyone is the one actor of the settings until callers prove who they are."""
@@ -77,6 +83,11 @@ def accepted(reply: contract.Accepted) -> Response[bytes]:
     return answer(reply, 202, {"location": f"/v1/jobs/{reply.job}"})
 
 
+def done() -> Response[None]:
+    """204: it took effect, and there is nothing more to say."""
+    return Response(None, status_code=204)
+
+
 # A path that can name nothing is refused here, and no service is asked.
 
 
@@ -107,4 +118,18 @@ def job_in(segment: str) -> str:
     """The job that a path names. Raises RefusedError (job_not_found)."""
     if not _id.match(segment):
         raise refuse("job_not_found", "The path names no job.", "GET /v1/jobs lists them.")
+    return segment
+
+
+def policy_in(segment: str) -> str:
+    """The policy that a path names. Raises RefusedError (policy_not_found)."""
+    if not _name.match(segment):
+        raise refuse("policy_not_found", "The path names no policy.", "GET /v1/policies lists them.")
+    return segment
+
+
+def hook_in(segment: str) -> str:
+    """The webhook that a path names. Raises RefusedError (hook_not_found)."""
+    if not _id.match(segment):
+        raise refuse("hook_not_found", "The path names no webhook.", "GET /v1/webhooks lists them.")
     return segment

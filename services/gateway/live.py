@@ -153,6 +153,11 @@ class Hub:
         return self._reader.live and self._feed.connected
 
     @property
+    def clients(self) -> int:
+        """How many listen."""
+        return len(self._subscribers)
+
+    @property
     def position(self) -> int:
         """Sequence of the last event handed out. Only meaningful once `ready`."""
         return self._reader.position or 0

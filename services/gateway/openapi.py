@@ -11,13 +11,13 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
-from contracts.names import ID, NUMBER, POD
+from contracts.names import ID, NAME, NUMBER, POD
 from gateway import bodies
 from gateway.lean import Application
 from gateway.paths import IMAGE
 from gateway.problems import ProblemDetails
 from gateway.routes import HANDLERS
-from gateway.shapes import SHAPES, Alive, Readiness, Upload
+from gateway.shapes import SHAPES, Alive, PublicationResults, Readiness, Upload
 
 VERSION = "1"
 SCHEMAS = "#/components/schemas/"
@@ -25,8 +25,18 @@ BODIES: dict[str, tuple[type[bodies.Body], bool]] = {
     "register_image": (bodies.ImageToRegister, True),
     "import_version": (bodies.VersionToImport, True),
     "publish_version": (bodies.Publication, False),
-    "republish_version": (bodies.Publication, False),
+    "republish_version": (bodies.Republication, False),
+    "publish_many": (bodies.Publications, True),
+    "plan_publish": (bodies.Publication, False),
+    "edit_placement": (bodies.PlacementToEdit, True),
+    "set_policy": (bodies.PolicyToSet, True),
     "set_pod_limits": (bodies.LimitsToSet, True),
+    "set_pod_labels": (bodies.LabelsToSet, True),
+    "enroll_pod": (bodies.PodToEnroll, True),
+    "remove_pod": (bodies.PodToRemove, False),
+    "create_webhook": (bodies.WebhookToMake, True),
+    "change_webhook": (bodies.WebhookToChange, True),
+    "redeliver": (bodies.DeliveryToRepeat, False),
     "begin_upload": (bodies.FileToUpload, False),
 }
 """Operation -> the form of its body, and whether there must be one."""
@@ -47,6 +57,8 @@ PATHS: dict[str, dict[str, Any]] = {
     },
     "lun": {"description": "The disk's lun.", "schema": {"type": "integer", "minimum": 0, "maximum": 255}},
     "job": {"description": "The job's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
+    "policy": {"description": "The policy's name.", "schema": {"type": "string", "pattern": NAME, "maxLength": 80}},
+    "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
 }
 
 
@@ -60,10 +72,13 @@ def config() -> OpenAPIConfig:
         tags=[
             Tag(name="images", description="Definitions that versions belong to."),
             Tag(name="versions", description="Immutable content of an image, and its copies on pods."),
+            Tag(name="placements", description="What is wanted of a version, pod by pod, and what is there."),
+            Tag(name="policies", description="Where versions belong, also on pods that join later."),
             Tag(name="pods", description="Sites with their own hypervisor and content library."),
             Tag(name="uploads", description="Disk files on their way to a pod."),
             Tag(name="jobs", description="Imports and publishes under way and done."),
             Tag(name="events", description="What happens, as it happens."),
+            Tag(name="webhooks", description="Events posted to addresses of others."),
             Tag(name="health", description="For probes."),
         ],
         render_plugins=[],
@@ -76,7 +91,23 @@ HEADERS: dict[str, tuple[str, str]] = {
     "503": ("Retry-After", "Seconds after which to try again."),
 }
 """Status -> the header that comes with it."""
-TAGGED = {"set_pod_limits": "The revision of the limits, for If-Match."}
+_PLACEMENT, _POLICY, _WEBHOOK = (
+    f"The revision of the {what}, for If-Match." for what in ("placement", "policy", "webhook")
+)
+TAGGED = {
+    "set_pod_limits": "The revision of the limits, for If-Match.",
+    "set_pod_labels": "The revision of the labels, for If-Match.",
+    "get_placement": _PLACEMENT,
+    "edit_placement": _PLACEMENT,
+    "pause_placement": _PLACEMENT,
+    "resume_placement": _PLACEMENT,
+    "get_policy": _POLICY,
+    "set_policy": _POLICY,
+    "suspend_policy": _POLICY,
+    "resume_policy": _POLICY,
+    "get_webhook": _WEBHOOK,
+    "change_webhook": _WEBHOOK,
+}
 """Operation -> what the ETag of its answer is."""
 
 
@@ -92,7 +123,8 @@ def document() -> bytes:
         logging_config=None,
     )
     found: dict[str, Any] = copy.deepcopy(app.openapi_schema.to_schema())
-    structs = (*SHAPES.values(), *(kind for kind, _ in BODIES.values()), ProblemDetails, Alive, Readiness, Upload)
+    structs = (*SHAPES.values(), *(kind for kind, _ in BODIES.values()), ProblemDetails, Alive, Readiness, Upload,
+               PublicationResults)  # fmt: skip
     _, components = msgspec.json.schema_components(structs, ref_template=SCHEMAS + "{name}")
     found["components"] = {"schemas": components}
     found["servers"] = [{"url": "/"}]

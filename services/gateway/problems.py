@@ -78,20 +78,23 @@ def status(problem: Problem) -> int:
     return CODES.get(problem.code, CODES["internal"])[0]
 
 
+def details(problem: Problem) -> ProblemDetails:
+    """A problem as people see it."""
+    number, title = CODES.get(problem.code, CODES["internal"])
+    return ProblemDetails(
+        type=f"urn:imprint:problem:{problem.code}",
+        title=title,
+        status=number,
+        detail=problem.detail,
+        code=problem.code,
+        hint=problem.hint,
+        data=problem.data,
+    )
+
+
 def body(problem: Problem) -> bytes:
     """The JSON of a problem."""
-    number, title = CODES.get(problem.code, CODES["internal"])
-    return msgspec.json.encode(
-        ProblemDetails(
-            type=f"urn:imprint:problem:{problem.code}",
-            title=title,
-            status=number,
-            detail=problem.detail,
-            code=problem.code,
-            hint=problem.hint,
-            data=problem.data,
-        )
-    )
+    return msgspec.json.encode(details(problem))
 
 
 def headers(problem: Problem, more: Mapping[str, str] | None = None) -> dict[str, str]:

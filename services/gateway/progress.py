@@ -16,7 +16,8 @@ MOVING = frozenset({"PENDING", "REPLICATING", "RETRY_PENDING"})
 
 WAITING = "waiting"
 """The step of a copy that rests outside its pod's hours."""
-HOURS = "it waits for the hours that the pod's limits leave open"
+HOURS = "window"
+"""The reason of such a copy, in the words of `CopyView.reason`."""
 
 _decode = msgspec.json.Decoder(Progress).decode
 
@@ -77,13 +78,14 @@ class Latest:
         progress = self.get(view.id, now)
         if progress is None or view.state not in MOVING:
             return view
+        under_way = view.state == "REPLICATING"  # what waits has no rate, whatever it had before it waited
         return msgspec.structs.replace(
             view,
             bytes_done=progress.bytes_done,
             bytes_total=max(view.bytes_total, progress.bytes_total),
             bytes_network=progress.bytes_network,
             bytes_reused=progress.bytes_reused,
-            rate=progress.rate,
-            eta=progress.eta,
+            rate=progress.rate if under_way else None,
+            eta=progress.eta if under_way else None,
             reason=HOURS if progress.step == WAITING else view.reason,
         )

@@ -12,7 +12,7 @@ class GatewaySettings(DoorSettings, frozen=True, kw_only=True):
     port: int = 8080
     allowed_hosts: str = ""
     """More names by which clients may call the door (``Host``), separated by commas; loopback names always may."""
-    hub_services: str = "catalog,replicator,sharing"
+    hub_services: str = "catalog,replicator,sharing,notifier"
     """The services without which the door is not ready, separated by commas."""
     actor_tenant: str = "default"
     actor_name: str = "admin"

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts import requests as replies
 from contracts import views
+from gateway.problems import ProblemDetails
 
 
 def untagged(view: type[msgspec.Struct], name: str, known: Mapping[type, type]) -> type[msgspec.Struct]:
@@ -34,6 +35,11 @@ _NAMES: dict[type[msgspec.Struct], str] = {
     views.ItemView: "PodLibraryItem",
     views.JobView: "Job",
     views.TimelineView: "JobEvent",
+    views.PlacementView: "Placement",
+    views.PolicyView: "PlacementPolicy",
+    views.EnrolmentView: "PodEnrolment",
+    views.HookView: "Webhook",
+    views.DeliveryView: "WebhookDelivery",
     replies.Accepted: "Accepted",
     replies.HealthView: "ServiceHealth",
     replies.ImagePage: "ImageList",
@@ -44,6 +50,10 @@ _NAMES: dict[type[msgspec.Struct], str] = {
     replies.ItemPage: "PodLibrary",
     replies.JobPage: "JobList",
     replies.TimelinePage: "JobEventList",
+    replies.PlanPage: "PublishPlan",
+    replies.PolicyPage: "PlacementPolicyList",
+    replies.HookPage: "WebhookList",
+    replies.DeliveryPage: "WebhookDeliveryList",
 }
 SHAPES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 """View or page -> its shape over HTTP."""
@@ -74,6 +84,22 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     offset: int
     sha256: str | None
+
+
+class PublicationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one publish of a batch: it was ``accepted``, or there is a ``problem``; ``status`` as if alone."""
+
+    image: str
+    version: str
+    status: int
+    accepted: SHAPES[replies.Accepted] | None  # type: ignore[valid-type]
+    problem: ProblemDetails | None
+
+
+class PublicationResults(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch, in its order."""
+
+    items: tuple[PublicationResult, ...]
 
 
 def shape(view: type[msgspec.Struct]) -> type[msgspec.Struct]:

@@ -51,6 +51,33 @@ def _limits(request: Any) -> msgspec.Struct:
     return msgspec.structs.replace(views.pod, limits=request.limits, limits_revision=5)
 
 
+def _revised(kind: str, reply: Any) -> Callable[[Any], msgspec.Struct]:
+    """Answers an edit of what is at ``reply.revision``; ``kind`` is the field by which the request names it."""
+
+    def answer(request: Any) -> msgspec.Struct:
+        found = _named(kind, reply)(request)
+        if isinstance(found, Problem) or getattr(request, "revision", None) in (None, reply.revision):
+            return found
+        detail = f"It is at revision {reply.revision}."
+        return Problem(code="revision_mismatch", detail=detail, data={"revision": reply.revision})
+
+    return answer
+
+
+def _named(kind: str, reply: Any, owner: Any = None) -> Callable[[Any], msgspec.Struct]:
+    """Answers for the one thing that there is; ``kind`` is the field by which the request names it."""
+    codes = {"name": "policy_not_found", "hook": "hook_not_found", "version": "placement_not_found"}
+    owned = owner or reply
+    ident = {"name": "name", "hook": "id", "version": "version"}[kind]
+
+    def answer(request: Any) -> msgspec.Struct:
+        if getattr(request, kind) == getattr(owned, ident):
+            return reply  # type: ignore[no-any-return]
+        return Problem(code=codes[kind], detail="There is no such thing.")
+
+    return answer
+
+
 def _job(reply: msgspec.Struct) -> Callable[[Any], msgspec.Struct]:
     def answer(request: Any) -> msgspec.Struct:
         return reply if request.job == views.JOB else Problem(code="job_not_found", detail="No such job.")
@@ -76,6 +103,33 @@ ANSWERS: dict[type[contract.Request], Callable[[Any], msgspec.Struct | None]] = 
     contract.GetPodVms: _pod(contract.VmPage(items=(views.vm,), at=views.AT)),
     contract.AdmitUpload: _pod(Problem(code="pod_offline", detail="The pod does not report at present.")),
     contract.AdmitExport: lambda _: Problem(code="export_unavailable", detail="No pod in touch holds it."),
+    contract.UnpublishVersion: _accepted,
+    contract.CancelPublish: _accepted,
+    contract.CancelJob: _job(views.job),
+    contract.EnrollPod: lambda request: msgspec.structs.replace(views.enrolment, pod=request.pod),
+    contract.SetPodLabels: _pod(views.pod),
+    contract.SetPodState: _pod(views.pod),
+    contract.RequestInventory: _pod(contract.Done()),
+    contract.GetMetrics: lambda _: views.metrics,
+    contract.GetPlacement: _named("version", views.placement),
+    contract.PlanPlacement: lambda _: contract.PlanPage(items=(views.plan,), estimate=12.5, next="more"),
+    contract.EditPlacement: _revised("version", views.placement),
+    contract.PausePlacement: _named("version", views.placement),
+    contract.RemoveCopy: _pod(views.copy),
+    contract.RepairCopy: _pod(views.copy),
+    contract.ListPolicies: lambda _: contract.PolicyPage(items=(views.policy,)),
+    contract.GetPolicy: _named("name", views.policy),
+    contract.SetPolicy: lambda request: msgspec.structs.replace(views.policy, name=request.name),
+    contract.SuspendPolicy: _named("name", views.policy),
+    contract.DropPolicy: _named("name", contract.Done(), views.policy),
+    contract.CreateHook: lambda request: msgspec.structs.replace(views.hook, url=request.url, secret="s" * 32),
+    contract.UpdateHook: _revised("hook", views.hook),
+    contract.DropHook: _named("hook", contract.Done(), views.hook),
+    contract.TestHook: _named("hook", views.delivery, views.hook),
+    contract.Redeliver: _named("hook", contract.Done(), views.hook),
+    contract.ListHooks: lambda _: contract.HookPage(items=(views.hook,)),
+    contract.GetHook: _named("hook", views.hook),
+    contract.ListDeliveries: _named("hook", contract.DeliveryPage(items=(views.delivery,)), views.hook),
     contract.GetPodLibrary: _pod(contract.ItemPage(items=(views.item,), at=views.AT)),
 }
 
@@ -91,16 +145,22 @@ class Backend:
     )
     well: dict[str, contract.HealthView] = field(default_factory=dict)
 
+    silent: set[str] = field(default_factory=set)
+    """Services that do not say how they are."""
+
     def reset(self) -> None:
         """Forget what was asked, and answer as in the beginning."""
         self.asked.clear()
         self.answers = dict(ANSWERS)
         self.well.clear()
+        self.silent.clear()
 
     async def answer(self, message: Msg) -> None:
         """Answer one request as its service would."""
         _, service, verb = message.subject.split(".")
         if verb == "health":
+            if service in self.silent:
+                return
             view = contract.HealthView(service=service, ready=True, at=views.AT)
             await message.respond(msgspec.json.encode(self.well.get(service, view)))
             return

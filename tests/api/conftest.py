@@ -18,7 +18,7 @@ from gateway.settings import GatewaySettings
 from harness.nats import server_url
 from runtime.topology import stream_config
 
-SERVICES = ("catalog", "replicator", "sharing")
+SERVICES = ("catalog", "replicator", "sharing", "notifier")
 
 
 async def add_streams(url: str) -> None:

@@ -1,11 +1,17 @@
 """Which events a client of the live stream gets."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from contracts.events import EVENT_TYPES, Event
+from contracts.topology import STREAM_OF
 from contracts.views import Progress
 from gateway.filters import Facts, Filter, facts, types
 from gateway.progress import Report
 
+GOLDEN = Path(__file__).parent.parent / "golden" / "events"
 IMAGE, VERSION, OTHER, JOB = "i" * 32, "v" * 32, "o" * 32, "j" * 32
 STARTED = Facts("copy.started.v1", JOB, version=VERSION, pod="pod-1")
 AVAILABLE = Facts("version.available.v1", JOB, image=IMAGE, version=VERSION)
@@ -109,3 +115,22 @@ def test_what_is_no_type_is_refused(given: str) -> None:
 )
 def test_only_an_event_has_facts(body: bytes, found: Facts | None) -> None:
     assert facts("j", body) == found
+
+
+SAID = [kind for kind in EVENT_TYPES if STREAM_OF[kind] == "EVENTS"]
+
+
+@pytest.mark.parametrize("kind", SAID, ids=lambda kind: kind.type_name())
+def test_every_event_of_the_hub_can_be_asked_for_by_type_noun_and_what_it_is_about(kind: type[Event]) -> None:
+    body = (GOLDEN / f"{kind.type_name()}.json").read_bytes()
+    about = facts(JOB, body)
+    assert about is not None
+    assert about.type == kind.type_name()
+    for wanted in (kind.type_name(), kind.words(), kind.words().split(".")[0] + ".*"):
+        assert Filter(types=types([wanted])).admits(about)
+    assert not Filter(types=("progress",)).admits(about)
+    said = json.loads(body)
+    for name in ("image", "version", "pod"):
+        if name in kind.__struct_fields__ and said.get(name):
+            assert Filter(**{name: said[name]}).admits(about)
+            assert not Filter(**{name: "other"}).admits(about)

@@ -56,6 +56,15 @@ def test_progress_moves_the_bytes_of_a_copy_under_way_and_never_its_state() -> N
     assert merged == msgspec.structs.replace(views.copy, bytes_done=5, rate=2.0, eta=2.0)
 
 
+@pytest.mark.parametrize("state", ["PENDING", "RETRY_PENDING"])
+def test_a_copy_that_waits_is_not_said_to_end_when_the_attempt_before_would_have(state: str) -> None:
+    latest = Latest()
+    latest.put(Report("pod-2", GOOD), now=100.0)
+    waiting = msgspec.structs.replace(views.copy, state=state)
+    merged = latest.merge(waiting, now=100.0)
+    assert (merged.bytes_done, merged.rate, merged.eta) == (5, None, None)
+
+
 def test_a_copy_that_waits_for_its_pods_hours_says_so() -> None:
     latest = Latest()
     latest.put(Report("pod-2", msgspec.structs.replace(GOOD, step="waiting", rate=None, eta=None)), now=100.0)

@@ -112,6 +112,67 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         "validation_failed",
     ),
     ("POST", f"{BASE}/versions/1.0.0/publish", {"json": {"targets": {"kind": "some"}}}, "validation_failed"),
+    *(
+        ("POST", f"{BASE}/versions/1.0.0/publish", {"json": body}, "validation_failed")
+        for body in (
+            {"targets": {"kind": "list", "pods": [f"p-{n}" for n in range(1001)]}},
+            {"targets": {"kind": "selector", "selector": {"labels": {}}}},
+            {"targets": {"kind": "selector", "selector": {"labels": {"region": []}}}},
+            {"targets": {"kind": "selector", "selector": {"labels": {"Region": ["eu"]}}}},
+            {"replicas": 17},
+            {"overrides": {"POD": {"replicas": 1}}},
+            {"overrides": {"pod-1": {"mode": "full"}}},
+            {"mode": "deep"},
+            {"priority": "now"},
+            {"not_before": "2026-03-01T12:00:00"},
+            {"not_before": "tomorrow"},
+            {"on_deadline": "ignore"},
+            {"requires": {"cpus": ["x"]}},
+            {"more": ["pod-1"]},
+            {"again": True},
+        )
+    ),
+    ("POST", f"{BASE}/versions/1.0.0/republish", {"json": {"more": ["POD"]}}, "validation_failed"),
+    ("POST", f"{BASE}/versions/1/unpublish", {}, "version_number_invalid"),
+    ("POST", f"{BASE}/versions/1/cancel", {}, "version_number_invalid"),
+    ("PATCH", f"{BASE}/versions/1.0.0/placement", {}, "bad_request"),
+    ("PATCH", f"{BASE}/versions/1.0.0/placement", {"json": {"targets": {}}}, "validation_failed"),
+    (
+        "PATCH",
+        f"{BASE}/versions/1.0.0/placement",
+        {"json": {}, "headers": {"if-match": "*"}},
+        "validation_failed",
+    ),
+    ("DELETE", f"{BASE}/versions/1.0.0/copies/pod-1?replica=16", {}, "validation_failed"),
+    ("POST", f"{BASE}/versions/1.0.0/copies/pod-1/repair?replica=-1", {}, "validation_failed"),
+    *(
+        ("POST", "/v1/publishes", {"json": body}, "validation_failed")
+        for body in (
+            [],
+            {},
+            {"items": []},
+            {"items": [{"image": "default/debian", "version": "1.0.0"}] * 101},
+            {"items": [{"image": "debian", "version": "1.0.0"}]},
+            {"items": [{"image": "default/debian", "version": "newest"}]},
+            {"items": [{"image": "default/debian"}]},
+        )
+    ),
+    ("POST", "/v1/pods", {"json": {"pod": "POD"}}, "validation_failed"),
+    ("POST", "/v1/pods", {"json": {"pod": "pod-9", "hours": 721}}, "validation_failed"),
+    ("POST", "/v1/pods", {"json": {"pod": "pod-9", "labels": {"a b": "c"}}}, "validation_failed"),
+    ("PUT", "/v1/pods/pod-1/labels", {"json": {"labels": {"region": ""}}}, "validation_failed"),
+    ("PUT", "/v1/pods/pod-1/labels", {"json": {"labels": {f"k{n}": "v" for n in range(33)}}}, "validation_failed"),
+    ("POST", "/v1/pods/pod-1/remove", {"json": {"force": "yes"}}, "validation_failed"),
+    ("POST", "/v1/pods/POD/drain", {}, "pod_not_found"),
+    ("PUT", "/v1/policies/..", {"json": {}}, "not_found"),
+    ("PUT", "/v1/policies/a b", {"json": {"selector": {"labels": {"a": ["b"]}}}}, "policy_not_found"),
+    ("PUT", "/v1/policies/edge", {"json": {"selector": {"labels": {"a": ["b"]}}, "kind": "soft"}}, "validation_failed"),
+    ("PUT", "/v1/policies/edge", {"json": {}}, "validation_failed"),
+    ("GET", "/v1/webhooks/1", {}, "hook_not_found"),
+    ("POST", "/v1/webhooks", {"json": {"url": "http://x.test", "events": []}}, "validation_failed"),
+    ("POST", "/v1/webhooks", {"json": {"url": "http://x.test", "events": ["copy"]}}, "validation_failed"),
+    ("POST", "/v1/webhooks", {"json": {"url": "http://x.test", "secret": "short"}}, "validation_failed"),
+    ("POST", "/v1/jobs/1/cancel", {}, "job_not_found"),
     # headers and queries
     *(
         ("POST", "/v1/images", {"json": {"name": "x"}, "headers": {"idempotency-key": key}}, "validation_failed")

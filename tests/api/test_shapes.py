@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from contracts import requests as contract
-from contracts.events.hub import Targets
 from contracts.manifest import Source
-from contracts.views import ExportGrantView, UploadGrantView
+from contracts.terms import Override, Policy, Requirements, Selector, Targets, Terms
+from contracts.views import ExportGrantView, MetricsView, UploadGrantView
 from gateway import bodies
 from gateway.openapi import BODIES
 from gateway.shapes import SHAPES
@@ -21,9 +21,19 @@ def forms(kind: type[msgspec.Struct]) -> dict[str, object]:
     [
         (bodies.ImageToRegister, contract.RegisterImage, {"actor", "id"}),
         (bodies.VersionToImport, contract.ImportVersion, {"actor", "id", "image"}),
-        (bodies.Publication, contract.PublishVersion, {"actor", "id", "image", "number", "again"}),
         (bodies.SourceToImport, Source, set()),
         (bodies.TargetsToPublish, Targets, set()),
+        (bodies.LabelsToMatch, Selector, set()),
+        (bodies.OverrideToSet, Override, set()),
+        (bodies.RequirementsToMeet, Requirements, set()),
+        (bodies.PlacementToEdit, contract.EditPlacement, {"actor", "id", "version", "revision"}),
+        (bodies.PolicyToSet, Policy, set()),
+        (bodies.PodToEnroll, contract.EnrollPod, {"actor", "id"}),
+        (bodies.LabelsToSet, contract.SetPodLabels, {"actor", "id", "pod", "revision"}),
+        (bodies.PodToRemove, contract.SetPodState, {"actor", "id", "pod", "verb"}),
+        (bodies.WebhookToMake, contract.CreateHook, {"actor", "id"}),
+        (bodies.WebhookToChange, contract.UpdateHook, {"actor", "id", "hook", "revision"}),
+        (bodies.DeliveryToRepeat, contract.Redeliver, {"actor", "id", "hook"}),
     ],
 )
 def test_a_body_has_the_fields_and_defaults_of_its_command(
@@ -34,6 +44,14 @@ def test_a_body_has_the_fields_and_defaults_of_its_command(
     assert set(given) == set(wanted)
     plain = {name for name, default in wanted.items() if not isinstance(default, msgspec.Struct)}
     assert {name: given[name] for name in plain} == {name: wanted[name] for name in plain}
+
+
+def test_a_publish_has_every_term_and_says_of_none_more_than_was_given() -> None:
+    commanded = set(forms(contract.PublishVersion)) - {"actor", "id", "image", "number", "again", "terms"}
+    assert set(forms(bodies.Republication)) == commanded | set(forms(Terms))
+    assert set(forms(bodies.Publication)) == set(forms(bodies.Republication)) - {"more"}
+    assert set(forms(bodies.PublicationInBatch)) == {*forms(bodies.Republication), "image", "version", "again"}
+    assert set(forms(bodies.Publication).values()) == {None}
 
 
 def test_every_body_refuses_unknown_fields_at_every_depth() -> None:
@@ -54,6 +72,6 @@ def test_a_shape_has_every_field_of_its_view_and_no_tag(view: type[msgspec.Struc
 
 
 def test_every_reply_that_the_door_passes_on_has_a_shape() -> None:
-    later = {contract.Done, contract.MemberPage, contract.DeadLetterPage}
+    later = {contract.Done, contract.MemberPage, contract.DeadLetterPage, MetricsView}
     later |= {UploadGrantView, ExportGrantView}  # tickets stay inside the door
     assert set(contract.REPLIES.values()) - later <= set(SHAPES)

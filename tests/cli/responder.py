@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What to send back. ``body`` None cuts the connection without a word; ``chunks`` are sent as they are."""
+    """What to send back. ``body`` None cuts the connection, but for 204; ``chunks`` are sent as they are."""
 
     status: int = 200
     body: Any = None
@@ -114,6 +114,50 @@ def job(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def pod(**changes: Any) -> dict[str, Any]:
+    """A pod as the API shows it."""
+    return {
+        "name": "pod-1", "state": "CONNECTED", "hypervisor": "kvm", "family": "kvm", "connector_version": "0.1.0",
+        "address": "http://127.0.0.1:1", "formats": ["raw"], "labels": {"region": "eu", "rack": "r1"},
+        "dead_letters": 0, "last_seen": AT, "datastores": [{"name": "default", "capacity": 2048, "free": 1024}],
+        "own_labels": {"rack": "r1"}, "labels_revision": 2, "receiving": 1, "queued": 3, "rate": 1048576.0,
+        "drift": 2, **changes,
+    }  # fmt: skip
+
+
+def placement(**changes: Any) -> dict[str, Any]:
+    """A placement as the API shows it."""
+    return {
+        "version": VERSION, "image": IMAGE, "tenant": "default", "publication": 1, "targets": {"kind": "all"},
+        "pods": ["pod-1", "pod-2"], "replicas": 1, "terms": {"overrides": {"pod-2": {"replicas": 2}}},
+        "deadline": AT, "state": "RUNNING", "copies": {"AVAILABLE": 1, "REPLICATING": 2}, "wanted": 3, "revision": 7,
+        **changes,
+    }  # fmt: skip
+
+
+def policy(**changes: Any) -> dict[str, Any]:
+    """A policy as the API shows it."""
+    body = {"selector": {"labels": {"site": ["north", "south"]}}, "kind": "HARD", "versions": 2}
+    return {"name": "edge", "policy": body, "pods": ["pod-1"], "revision": 3, "updated": AT, **changes}
+
+
+def hook(**changes: Any) -> dict[str, Any]:
+    """A webhook as the API shows it."""
+    return {
+        "id": "h-1", "url": "http://hooks.test/x", "events": ["copy.*"], "images": [], "versions": [], "pods": [],
+        "description": "", "suspended": False, "secret": None, "pending": 1, "dead": 2, "created": AT, "revision": 4,
+        **changes,
+    }  # fmt: skip
+
+
+def delivery(**changes: Any) -> dict[str, Any]:
+    """A delivery as the API shows it."""
+    return {
+        "id": "d-1", "hook": "h-1", "event": "e-1", "type_name": "copy.available.v1", "state": "DEAD", "attempts": 9,
+        "status": 500, "error": "It answered 500.", "created": AT, "updated": AT, **changes,
+    }  # fmt: skip
+
+
 def accepted() -> Answer:
     """A long command was accepted."""
     return Answer(202, {"job": JOB, "image": IMAGE, "version": VERSION, "number": "1.0.0"})
@@ -141,6 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
             for chunk in answer.chunks:
                 self.wfile.write(chunk)
                 self.wfile.flush()
+        elif answer.status == 204:
+            self.send_response(answer.status)
+            self.end_headers()
         elif answer.body is not None:
             content = json.dumps(answer.body).encode()
             self.send_response(answer.status)
@@ -149,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = _answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
     def log_message(self, *_: Any) -> None:
         """Keep the tests' output clean."""

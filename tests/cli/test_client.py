@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.responder import Answer, Gateway, accepted, image, page, problem
+from cli.responder import AT, Answer, Gateway, accepted, image, page, problem
 from imprint.client import TRIES, Client
 from imprint.exits import ImprintError, UnreachableError
 
@@ -57,3 +57,14 @@ async def test_a_name_never_leaves_its_place_in_the_path(gateway: Gateway, name:
     assert path.startswith("/v1/images/")
     assert "/" not in path.removeprefix("/v1/images/")
     assert gateway.asked[0].query == {}
+
+
+async def test_an_inventory_of_many_pages_is_one(gateway: Gateway) -> None:
+    first, last = (
+        {"version": f"v{number}", "datastore": "default", "digest": "3" * 64, "size": 1} for number in range(2)
+    )
+    gateway.on("GET", "/v1/pods/pod-1/library", page(first, next="two", at=AT), page(last, at=AT))
+    async with Client(gateway.url) as client:
+        found = await client.pod_library("pod-1")
+    assert [item.version for item in found.items] == ["v0", "v1"]
+    assert (found.next, found.at is None) == (None, False)

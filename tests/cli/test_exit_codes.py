@@ -105,6 +105,7 @@ def test_a_job_that_is_not_over_in_time_is_not_a_success(gateway: Gateway, impri
     result = imprint(*IMPORT, "--wait", "--timeout", "0.3")
     assert result.exit_code == 5
     assert f"imprint job watch {JOB}" in result.stderr
+    assert "reached" not in result.stderr, "the server answered all the time"
 
 
 def test_job_watch_has_the_exit_code_of_the_job(gateway: Gateway, imprint: Imprint) -> None:

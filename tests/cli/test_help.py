@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -39,6 +40,26 @@ def test_every_command_has_its_help_and_the_summary_agrees_with_it(name: str) ->
     command = main.get_command(None, name)  # type: ignore[arg-type]
     assert command is not None
     assert command.name == name
+
+
+def subcommands() -> list[tuple[str, ...]]:
+    found = []
+    for name in COMMANDS:
+        command = main.get_command(None, name)  # type: ignore[arg-type]
+        if isinstance(command, click.Group):
+            found += [(name, word) for word in command.list_commands(None)]  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("words", subcommands(), ids=" ".join)
+def test_every_command_of_a_group_says_what_it_is_for(words: tuple[str, ...]) -> None:
+    command = main.get_command(None, words[0])  # type: ignore[arg-type]
+    assert isinstance(command, click.Group)
+    part = command.get_command(None, words[1])  # type: ignore[arg-type]
+    assert part is not None
+    assert part.help, words
+    assert part.name == words[1]
+    assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import stat
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +22,9 @@ from imprint.local import installation as module
 from imprint.local import keys, ports
 from imprint.local.broker import BrokerError, answers
 from imprint.local.installation import Installation, InstallationError
+from runtime.enrolment import EnrolmentSigner
 from runtime.settings import PREFIX, Settings, load
+from runtime.signing import PrivateKey
 
 
 def settings_of(package: str) -> type[Settings]:
@@ -39,9 +43,9 @@ async def is_ready(client: Client) -> bool:
     return not await client.unready()
 
 
-def prepared(folder: Path, pods: int = 2, intake: tuple[str, ...] = ()) -> Installation:
+def prepared(folder: Path, pods: int = 2, **more: Any) -> Installation:
     """An installation that has its secrets and its port, and does not run."""
-    installation = Installation(folder, pods=pods, port=8080, intake=intake)
+    installation = Installation(folder, pods=pods, port=8080, **more)
     keys.make(folder / "keys", installation.clients)
     ports.remembered(folder / "nats" / "port")
     return installation
@@ -52,7 +56,9 @@ async def test_it_starts_repairs_itself_and_stops_without_a_trace(tmp_path: Path
     said: list[str] = []
     async with Installation(tmp_path, pods=2, port=ports.any_free(), notice=said.append) as installation:
         pids = {name: child.pid for name, child in installation.children.items()}
-        assert list(pids) == ["nats", "catalog", "replicator", "sharing", "pod-1", "pod-2", "gateway"]
+        assert list(pids) == [
+            "nats", "catalog", "replicator", "sharing", "notifier", "pod-1", "pod-2", "gateway"
+        ]  # fmt: skip
         assert (tmp_path / "address").read_text().strip() == installation.url
         with pytest.raises(InstallationError, match="already"):
             await Installation(tmp_path, pods=1).__aenter__()
@@ -70,6 +76,29 @@ async def test_it_starts_repairs_itself_and_stops_without_a_trace(tmp_path: Path
             os.kill(pid, 0)
         assert installation.children[name].pid is None
     assert not (tmp_path / "address").exists()
+
+
+@pytest.mark.slow
+async def test_a_pod_that_drains_or_was_removed_does_not_hold_the_start_up_and_returns_with_a_new_token(
+    tmp_path: Path,
+) -> None:
+    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, Client(house.url) as client:
+        await client.set_pod_state("pod-1", "drain")
+        await client.set_pod_state("pod-2", "remove")
+        enrolment = await client.enroll_pod("pod-2", {"region": "eu"}, hours=1.0)
+    said: list[str] = []
+    async with Installation(tmp_path, pods=2, notice=said.append) as house, Client(house.url) as client:
+        assert {pod.name: pod.state for pod in await client.pods()} == {"pod-1": "DRAINING", "pod-2": "REMOVED"}
+    assert said == ["pod-2 was removed and is left alone; to have it back: imprint pod enroll pod-2"]
+    (tmp_path / "keys" / "connector-pod-2" / keys.ENROLMENT).write_text(enrolment.token)
+    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, Client(house.url) as client:
+        found = client
+
+        async def is_back() -> bool:
+            return (await found.pod("pod-2")).state == "CONNECTED"
+
+        await until(is_back)
+        assert (await client.pod("pod-2")).labels == {"region": "eu"}
 
 
 @pytest.mark.slow
@@ -91,7 +120,8 @@ async def test_it_never_takes_another_programs_gateway_for_its_own(
 
 def test_every_variable_given_to_a_process_is_one_that_it_reads(tmp_path: Path) -> None:
     children = [child for group in prepared(tmp_path).services() for child in group]
-    assert [child.name for child in children] == ["catalog", "replicator", "sharing", "pod-1", "pod-2", "gateway"]
+    names = [child.name for child in children]
+    assert names == ["catalog", "replicator", "sharing", "notifier", "pod-1", "pod-2", "gateway"]
     for child in children:
         kind = settings_of(child.command[-1])
         given = {name.removeprefix(PREFIX).lower() for name in child.environment if name.startswith(PREFIX)}
@@ -114,6 +144,20 @@ def test_settings_of_the_caller_do_not_leak_into_the_services(tmp_path: Path, mo
     monkeypatch.setenv("IMPRINT_HEALTH_PORT", "1")
     groups = prepared(tmp_path, pods=1).services()
     assert not [child for group in groups for child in group if "IMPRINT_HEALTH_PORT" in child.environment]
+
+
+def test_networks_for_webhooks_are_the_notifiers_alone(tmp_path: Path) -> None:
+    groups = prepared(tmp_path, hook_networks=["127.0.0.0/8", "10.1.0.0/16"]).services()
+    told = {
+        child.name: load(settings_of("notifier"), child.environment)
+        for group in groups
+        for child in group
+        if "IMPRINT_HOOK_NETWORKS" in child.environment
+    }
+    assert list(told) == ["notifier"]
+    assert told["notifier"].hook_networks == "127.0.0.0/8,10.1.0.0/16"
+    result = CliRunner().invoke(main, ["up", "--hook-network", "home"])
+    assert (result.exit_code, "--hook-network" in result.output) == (2, True)
 
 
 def test_each_private_key_is_given_to_the_one_that_signs_with_it(tmp_path: Path) -> None:
@@ -145,6 +189,7 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
         "catalog/manifest.pub",
         "authority/authority.key",
         "authority/authority.crt",
+        *(f"connector-{pod}/enrolment" for pod in ("pod-1", "pod-2")),
         *(f"connector-{pod}/{name}.pub" for pod in ("pod-1", "pod-2") for name in ("ticket", "manifest")),
         *(
             f"{client}/{name}"
@@ -161,6 +206,19 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     passwords = [text for name, text in before.items() if name.endswith("nats-password")]
     assert len(set(passwords)) == len(everyone)
     assert all(len(text.strip()) >= 32 for text in passwords)
+
+
+def test_a_pod_that_is_named_may_join_and_a_lost_or_foreign_token_is_made_anew(tmp_path: Path) -> None:
+    keys.make(tmp_path, clients(["pod-1"]))
+    signer = EnrolmentSigner(PrivateKey.open(tmp_path / "replicator" / "ticket"))
+    file = tmp_path / "connector-pod-1" / "enrolment"
+    now = datetime.now(UTC)
+    assert signer.check(file.read_text().strip(), now).pod == "pod-1"
+    other = EnrolmentSigner(PrivateKey.open(tmp_path / "other"))
+    for wrong in ("", "nonsense", other.token("pod-1", {}, now, now + timedelta(days=1))):
+        file.write_text(wrong)
+        keys.make(tmp_path, clients(["pod-1"]))
+        assert signer.check(file.read_text().strip(), now).pod == "pod-1"
 
 
 def test_who_is_no_longer_named_is_not_let_in_and_keeps_its_password_for_later(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from runtime.connection import connect
 from runtime.settings import PREFIX, Settings
 from runtime.signing import KeyFileError
 
-HUB = ("catalog", "replicator", "sharing")
+HUB = ("catalog", "replicator", "sharing", "notifier")
 PORT = 8080
 """The gateway's port when none is asked for and it is free."""
 READY = 60.0
@@ -32,6 +32,9 @@ LOOK = 0.1
 """Seconds between two looks whether it is."""
 DEATHS = 3
 """Deaths of one child while starting after which the start is given up."""
+REMOVED = "REMOVED"
+ADMITTED = frozenset({"CONNECTED", "DRAINING", REMOVED})
+"""States of a pod that need not be waited for: it is there, or it is not to be."""
 POD_FOLDERS = ("vms", "incoming", "datastores/default")
 
 
@@ -51,7 +54,8 @@ class Installation:
     """All of Imprint in one data folder, running while the ``async with`` block runs.
 
     ``pods`` connectors are started as pod-1, pod-2, …; ``port`` None takes 8080, or any free port where that is
-    taken. ``intake`` names other systems that may speak on ``intake.<name>.>``. ``notice`` is told what a person
+    taken. ``intake`` names other systems that may speak on ``intake.<name>.>``; ``hook_networks`` are networks
+    that are not public and may be posted to by webhooks. ``notice`` is told what a person
     should know, such as the restart of a process.
     """
 
@@ -62,6 +66,7 @@ class Installation:
         pods: int = 3,
         port: int | None = None,
         intake: Sequence[str] = (),
+        hook_networks: Sequence[str] = (),
         notice: Callable[[str], None] = _say,
     ) -> None:
         self.data = data.absolute()
@@ -70,6 +75,7 @@ class Installation:
         """Who may log in to its NATS server."""
         self.children: dict[str, Child] = {}
         """The running processes by name: nats, catalog, …, pod-1, …, gateway."""
+        self._hook_networks = hook_networks
         self._asked = port
         self._port = port or 0
         self._nats_port = 0
@@ -196,11 +202,11 @@ class Installation:
             task.cancel()
 
     async def _until_ready(self) -> None:
-        """Return when the gateway says ready and every pod reports.
+        """Return when the gateway says ready and every pod reports that may.
 
         Nobody is asked before our own gateway has written its address down: on its port may be another's.
         """
-        wanted, unready = set(self.pods), "the gateway does not listen"
+        wanted, removed, unready = set(self.pods), set[str](), "the gateway does not listen"
         try:
             async with asyncio.timeout(READY), Client(self.url, timeout=5.0) as client:
                 while wanted or unready:
@@ -209,10 +215,14 @@ class Installation:
                         continue
                     unready = await client.unready()
                     with suppress(ImprintError, UnreachableError):  # a service that is still starting: look again
-                        wanted -= {pod.name for pod in await client.pods() if pod.state == "CONNECTED"}
+                        found = {pod.name: pod.state for pod in await client.pods()}
+                        wanted = {pod for pod in wanted if found.get(pod) not in ADMITTED}
+                        removed = {pod for pod in self.pods if found.get(pod) == REMOVED}
         except TimeoutError:
             why = unready or f"no word from {', '.join(sorted(wanted))}"
             raise InstallationError(f"not ready after {READY:g} s: {why}", self._where()) from None
+        for pod in sorted(removed):
+            self._notice(f"{pod} was removed and is left alone; to have it back: imprint pod enroll {pod}")
 
     def _door_is_ours(self) -> bool:
         try:
@@ -231,11 +241,12 @@ class Installation:
 
     def services(self) -> list[list[Child]]:
         """The services in the order of their start; each group is stopped after the ones that come later."""
-        signing = {
+        own = {
             "replicator": {"ticket_key": self._key("replicator", keys.TICKET)},
             "catalog": {"manifest_key": self._key("catalog", keys.MANIFEST)},
+            "notifier": {"hook_networks": ",".join(self._hook_networks)},
         }
-        hub = [self._service(name, name, data=str(self.data / name), **signing.get(name, {})) for name in HUB]
+        hub = [self._service(name, name, data=str(self.data / name), **own.get(name, {})) for name in HUB]
         connectors = [
             self._service(
                 "connector",
@@ -247,6 +258,7 @@ class Installation:
                 client=permissions.connector(pod),
                 ticket_key_file=self._key(permissions.connector(pod), f"{keys.TICKET}.pub"),
                 manifest_key_file=self._key(permissions.connector(pod), f"{keys.MANIFEST}.pub"),
+                enrolment_file=self._key(permissions.connector(pod), keys.ENROLMENT),
                 **self._identity(permissions.connector(pod)),
             )
             for pod in self.pods

@@ -3,9 +3,10 @@
 Each client has a folder of its own, so that it can be given that and nothing else::
 
     <client>/nats-password            for every client of contracts.permissions
-    replicator/ticket, ticket.pub     signs copy tickets
+    replicator/ticket, ticket.pub     signs copy tickets and enrolments
     catalog/manifest, manifest.pub    signs the content of versions
     connector-<pod>/ticket.pub, manifest.pub                    check them
+    connector-<pod>/enrolment         lets the pod join
     connector-<pod>/door.key, door.crt, authority.crt           who the pod is to others, and whose word counts
     gateway/door.key, door.crt, authority.crt                   the same for the gateway
     authority/authority.key, authority.crt                      issues certificates; nobody needs it at run time
@@ -14,6 +15,7 @@ Each client has a folder of its own, so that it can be given that and nothing el
 
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from contracts import names
@@ -22,12 +24,18 @@ from contracts.permissions import ADMIN, GATEWAY, Account, Client
 from imprint.local.accounts import accounts
 from imprint.local.authority import FOLDER, Authority
 from imprint.local.secret_files import write_secret
+from runtime.enrolment import EnrolmentSigner
 from runtime.settings import Settings
 from runtime.signing import PrivateKey
+from runtime.tickets import TicketError
 
 PASSWORD = "nats-password"  # noqa: S105 - the name of a file
 TICKET, MANIFEST = "ticket", "manifest"
+ENROLMENT = "enrolment"
 ACCOUNTS = "nats/accounts.conf"
+LASTS = timedelta(days=3650)
+"""For how long a pod that is named may join. It is made once: a pod that was removed does not come back with it, for
+that a token must be younger than the removal (`imprint pod enroll`)."""
 
 
 def make(folder: Path, clients: Sequence[Client]) -> None:
@@ -45,13 +53,28 @@ def make(folder: Path, clients: Sequence[Client]) -> None:
     write_secret(folder / ACCOUNTS, accounts(clients, passwords))
     authority = Authority.open(folder / FOLDER)
     signing = {"replicator": TICKET, "catalog": MANIFEST}
+    enrolment = EnrolmentSigner(PrivateKey.open(folder / "replicator" / TICKET))
     public = {name: PrivateKey.open(folder / service / name).public.pem.decode() for service, name in signing.items()}
     for client in clients:
-        if (bearer := bearer_of(client)) is not None:
+        bearer = bearer_of(client)
+        if bearer is not None:
             authority.enrol(folder / client.name, bearer)
-        if client.account is Account.PODS:
+        if bearer is not None and client.account is Account.PODS:
             for name, pem in public.items():
                 write_secret(folder / client.name / f"{name}.pub", pem)
+            _enrol(folder / client.name / ENROLMENT, bearer, enrolment)
+
+
+def _enrol(file: Path, pod: str, signer: EnrolmentSigner) -> None:
+    """A token with which ``pod`` may join, unless ``file`` has one that the hub's key signed."""
+    now = datetime.now(UTC)
+    if file.exists():
+        try:
+            signer.check(file.read_text().strip(), now)
+            return
+        except TicketError:
+            pass  # of another key, or nonsense: another one is made
+    write_secret(file, signer.token(pod, {}, now, now + LASTS) + "\n")
 
 
 def bearer_of(client: Client) -> str | None:

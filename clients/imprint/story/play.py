@@ -169,3 +169,16 @@ class Play:
         if wrong or len(rows) != expected:
             raise UntrueError(f"{len(wrong)} of {len(rows)} copies differ from what was imported ({expected} expected)")
         self.say(f"All {len(rows)} disks of all copies were read back from the pods' folders and are as imported.")
+
+    async def kept(self, numbers: tuple[str, ...]) -> None:
+        """Show that what is wanted is what is there."""
+        wanted = available = 0
+        for number in numbers:
+            placement = await self._client.placement(IMAGE, number)
+            wanted += placement.wanted
+            available += placement.copies.get("AVAILABLE", 0)
+            if placement.state != "SETTLED":
+                raise UntrueError(f"the placement of {number} is {placement.state}")
+        if not wanted == available == len(numbers) * len(self._pods):
+            raise UntrueError(f"{wanted} copies are wanted, {available} are AVAILABLE")
+        self.say(f"Desired and observed are the same: {wanted} copies wanted, {available} AVAILABLE.")

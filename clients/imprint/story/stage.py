@@ -38,7 +38,7 @@ async def perform(console: Console, disk: Path | None, data: Path, *, keep: bool
 async def _perform(console: Console, disk: Path | None, data: Path, keep: bool, shown: asyncio.Event) -> None:
     begun = time.monotonic()
     machine = Machine(data / "pods" / "pod-1" / "vms", data / "work", disk)
-    _step(console, 1, f"Start nats-server, four services and {PODS} pods; make the disks meanwhile")
+    _step(console, 1, f"Start nats-server, five services and {PODS} pods; make the disks meanwhile")
     building = asyncio.create_task(asyncio.to_thread(machine.build), name="disks")
     try:
         async with Installation(data, pods=PODS) as installation, Client(installation.url) as client:
@@ -80,6 +80,7 @@ async def _steps(
         await play.received(version)
         _step(console, 6, "What is on the pods' disks now, hashed again without asking any service")
         await play.table(("1.0.0", "1.1.0"))
+        await play.kept(("1.0.0", "1.1.0"))
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)

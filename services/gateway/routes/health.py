@@ -9,13 +9,11 @@ from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
 from contracts.errors import Problem
-from contracts.requests import Actor, GetHealth, HealthView
+from contracts.requests import Actor, HealthView
 from gateway.answers import problems
 from gateway.door import Door, Services
+from gateway.figures import health
 from gateway.shapes import Alive, Readiness, convert
-
-PATIENCE = 1.0
-"""Seconds that a service may take to say how it is."""
 
 
 @get(
@@ -54,11 +52,9 @@ async def ready(door: Services, request: Request[Any, Any, Any]) -> Response[byt
 
 
 async def _ask(door: Door, service: str, actor: Actor) -> HealthView:
-    reply = await door.requests.ask(GetHealth(actor=actor), service=service, timeout=PATIENCE)
+    reply = await health(door.requests, service, actor)
     if isinstance(reply, Problem):
         return HealthView(service=service, ready=False, reasons=(reply.detail,), at=datetime.now(UTC))
-    if not isinstance(reply, HealthView):
-        raise TypeError(f"health of {service} was answered with {type(reply).__name__}")
     return reply
 
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
-from contracts.requests import GetJob, GetTimeline, JobPage, ListJobs, TimelinePage
+from contracts.requests import CancelJob, GetJob, GetTimeline, JobPage, ListJobs, TimelinePage
 from contracts.views import JobView
-from gateway.answers import Cursor, Limit, State, reads
+from gateway.answers import Cursor, Key, Limit, State, reads, writes
 from gateway.door import Services, answer, job_in
 from gateway.shapes import shape
 
@@ -62,4 +62,20 @@ async def list_job_events(
     return answer(await door.ask(asked, TimelinePage))
 
 
-HANDLERS = (list_jobs, get_job, list_job_events)
+@post(
+    "/v1/jobs/{job:str}/cancel",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    tags=TAGS,
+    status_code=202,
+    responses=writes(202, shape(JobView), "The job, which is being given up.", "job_not_found", "not_cancellable"),
+)
+async def cancel_job(
+    door: Services, request: Request[Any, Any, Any], job: FromPath[str], key: Key = None
+) -> Response[bytes]:
+    """Give up what a job does: a publish keeps what is AVAILABLE, an import leaves nothing."""
+    view = await door.ask(CancelJob(**door.command(request, key), job=job_in(job)), JobView)
+    return answer(view, 202, {"location": f"/v1/jobs/{view.id}"})
+
+
+HANDLERS = (list_jobs, get_job, list_job_events, cancel_job)

@@ -1,27 +1,28 @@
 """Pods: what their connectors last said of them, and what the operator allows them."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, put
-from litestar.params import FromPath, HeaderParameter, RawBody
+from litestar.params import FromPath, RawBody
 
-from contracts.requests import GetPod, GetPodLibrary, GetPodVms, ItemPage, ListPods, PodPage, SetPodLimits, VmPage
+from contracts.requests import (
+    GetPod,
+    GetPodLibrary,
+    GetPodVms,
+    ItemPage,
+    ListPods,
+    PodPage,
+    SetPodLabels,
+    SetPodLimits,
+    VmPage,
+)
 from contracts.views import PodView
-from gateway.answers import Cursor, Key, Limit, reads, writes
-from gateway.bodies import LimitsToSet, read
+from gateway.answers import Cursor, IfMatch, Key, Limit, etag, reads, revision_in, writes
+from gateway.bodies import LabelsToSet, LimitsToSet, read
 from gateway.door import Services, answer, pod_in
 from gateway.shapes import shape
 
 TAGS = ["pods"]
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(
-        name="If-Match",
-        pattern=r'^"[0-9]{1,18}"$',
-        max_length=20,
-        description='The `limits_revision` that was read, in quotes: `"3"`. The limits change only if it still holds.',
-    ),
-]
 
 
 @get(
@@ -55,11 +56,14 @@ async def get_pod(door: Services, request: Request[Any, Any, Any], pod: FromPath
     operation_id="list_pod_vms",
     summary="List the VMs of a pod",
     tags=TAGS,
-    responses=reads(shape(VmPage), "The VMs as of the pod's last inventory.", "pod_not_found"),
+    responses=reads(shape(VmPage), "A page of the VMs as of the pod's last inventory.", "pod_not_found"),
 )
-async def list_pod_vms(door: Services, request: Request[Any, Any, Any], pod: FromPath[str]) -> Response[bytes]:
+async def list_pod_vms(
+    door: Services, request: Request[Any, Any, Any], pod: FromPath[str], limit: Limit = 500, cursor: Cursor = None
+) -> Response[bytes]:
     """What could be imported from a pod; `at` is the time of the inventory."""
-    return answer(await door.ask(GetPodVms(actor=door.actor(request), pod=pod_in(pod)), VmPage))
+    asked = GetPodVms(actor=door.actor(request), pod=pod_in(pod), limit=limit, cursor=cursor)
+    return answer(await door.ask(asked, VmPage))
 
 
 @get(
@@ -67,11 +71,14 @@ async def list_pod_vms(door: Services, request: Request[Any, Any, Any], pod: Fro
     operation_id="list_pod_library",
     summary="List the content library of a pod",
     tags=TAGS,
-    responses=reads(shape(ItemPage), "The library as of the pod's last inventory.", "pod_not_found"),
+    responses=reads(shape(ItemPage), "A page of the library as of the pod's last inventory.", "pod_not_found"),
 )
-async def list_pod_library(door: Services, request: Request[Any, Any, Any], pod: FromPath[str]) -> Response[bytes]:
+async def list_pod_library(
+    door: Services, request: Request[Any, Any, Any], pod: FromPath[str], limit: Limit = 500, cursor: Cursor = None
+) -> Response[bytes]:
     """The versions that a pod holds; `at` is the time of the inventory."""
-    return answer(await door.ask(GetPodLibrary(actor=door.actor(request), pod=pod_in(pod)), ItemPage))
+    asked = GetPodLibrary(actor=door.actor(request), pod=pod_in(pod), limit=limit, cursor=cursor)
+    return answer(await door.ask(asked, ItemPage))
 
 
 @put(
@@ -101,10 +108,39 @@ async def set_pod_limits(
         **door.command(request, key),
         pod=pod_in(pod),
         limits=read(LimitsToSet, body).limits(),
-        revision=None if if_match is None else int(if_match.strip('"')),
+        revision=revision_in(if_match),
     )
     view = await door.ask(asked, PodView)
-    return answer(view, headers={"etag": f'"{view.limits_revision}"'})
+    return answer(view, headers=etag(view.limits_revision))
 
 
-HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library, set_pod_limits)
+@put(
+    "/v1/pods/{pod:str}/labels",
+    operation_id="set_pod_labels",
+    summary="Set the labels of a pod",
+    tags=TAGS,
+    responses=writes(
+        200, shape(PodView), "The pod with its labels.", "pod_not_found", "pod_state", "labels_invalid",
+        "revision_mismatch",
+    ),
+)  # fmt: skip
+async def set_pod_labels(
+    door: Services,
+    request: Request[Any, Any, Any],
+    pod: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
+) -> Response[bytes]:
+    """The operator's labels of a pod, all of them: policies and selectors go by them at once."""
+    asked = SetPodLabels(
+        **door.command(request, key),
+        pod=pod_in(pod),
+        labels=read(LabelsToSet, body).labels,
+        revision=revision_in(if_match),
+    )
+    view = await door.ask(asked, PodView)
+    return answer(view, headers=etag(view.labels_revision))
+
+
+HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library, set_pod_limits, set_pod_labels)

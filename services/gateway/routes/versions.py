@@ -1,26 +1,21 @@
-"""Versions: imported once, published to pods as copies."""
+"""Versions: imported once, never changed."""
 
-import time
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, QueryParameter, RawBody
 
 from contracts.names import POD
 from contracts.requests import (
     Accepted,
-    CopyPage,
     GetVersion,
     ImportVersion,
-    ListCopies,
     ListVersions,
-    PublishVersion,
     VersionPage,
 )
 from contracts.views import VersionView
 from gateway.answers import Cursor, Key, Limit, State, reads, writes
-from gateway.bodies import Publication, VersionToImport, read
+from gateway.bodies import VersionToImport, read
 from gateway.door import Door, Services, accepted, answer, image_in, number_in
 from gateway.shapes import shape
 
@@ -105,88 +100,6 @@ async def get_version(
     return answer(await find_version(door, request, image, version, pod))
 
 
-@post(
-    "/v1/images/{image:str}/versions/{version:str}/publish",
-    operation_id="publish_version",
-    summary="Publish a version",
-    tags=TAGS,
-    status_code=202,
-    responses=writes(
-        202,
-        shape(Accepted),
-        "The publish was accepted; the job tells the rest.",
-        *NOWHERE,
-        "version_not_ready",
-        "pod_unknown",
-        "no_target",
-        "replicas_unsupported",
-    ),
-)
-async def publish_version(
-    door: Services,
-    request: Request[Any, Any, Any],
-    image: FromPath[str],
-    version: FromPath[str],
-    body: RawBody,
-    key: Key = None,
-) -> Response[bytes]:
-    """Make copies of a version on the target pods. Without a body: one on every enrolled pod."""
-    return await _publish(door, request, image, version, body, key, again=False)
-
-
-@post(
-    "/v1/images/{image:str}/versions/{version:str}/republish",
-    operation_id="republish_version",
-    summary="Publish a version again",
-    tags=TAGS,
-    status_code=202,
-    responses=writes(
-        202,
-        shape(Accepted),
-        "The publish was accepted; the job tells the rest.",
-        *NOWHERE,
-        "version_not_ready",
-        "pod_unknown",
-        "no_target",
-        "replicas_unsupported",
-    ),
-)
-async def republish_version(
-    door: Services,
-    request: Request[Any, Any, Any],
-    image: FromPath[str],
-    version: FromPath[str],
-    body: RawBody,
-    key: Key = None,
-) -> Response[bytes]:
-    """Try again what failed, and reach pods that joined later; available copies are not touched."""
-    return await _publish(door, request, image, version, body, key, again=True)
-
-
-@get(
-    "/v1/images/{image:str}/versions/{version:str}/copies",
-    operation_id="list_copies",
-    summary="List the copies of a version",
-    tags=TAGS,
-    responses=reads(shape(CopyPage), "A page of copies, with their live progress.", *NOWHERE),
-)
-async def list_copies(
-    door: Services,
-    request: Request[Any, Any, Any],
-    image: FromPath[str],
-    version: FromPath[str],
-    limit: Limit = 500,
-    cursor: Cursor = None,
-) -> Response[bytes]:
-    """One row for each copy: where, in which state, how far, how fast, and what went wrong."""
-    found = await find_version(door, request, image, version, None)
-    asked = ListCopies(actor=door.actor(request), version=found.id, limit=limit, cursor=cursor)
-    page = await door.ask(asked, CopyPage)
-    now = time.monotonic()
-    merged = tuple(door.progress.merge(copy, now) for copy in page.items)
-    return answer(msgspec.structs.replace(page, items=merged))
-
-
 async def find_version(
     door: Door, request: Request[Any, Any, Any], image: str, version: str, pod: str | None
 ) -> VersionView:
@@ -195,34 +108,4 @@ async def find_version(
     return await door.ask(asked, VersionView)
 
 
-async def _publish(
-    door: Door,
-    request: Request[Any, Any, Any],
-    image: str,
-    version: str,
-    body: bytes,
-    key: str | None,
-    *,
-    again: bool,
-) -> Response[bytes]:
-    wanted = read(Publication, body) if body else Publication()
-    asked = PublishVersion(
-        **door.command(request, key),
-        image=image_in(image),
-        number=number_in(version),
-        again=again,
-        targets=wanted.targets.targets(),
-        replicas=wanted.replicas,
-        deadline=wanted.deadline,
-    )
-    return accepted(await door.ask(asked, Accepted))
-
-
-HANDLERS = (
-    list_versions,
-    import_version,
-    get_version,
-    publish_version,
-    republish_version,
-    list_copies,
-)
+HANDLERS = (list_versions, import_version, get_version)

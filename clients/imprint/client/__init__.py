@@ -1,0 +1,23 @@
+"""The Python client of the HTTP API: typed methods that return `contracts.views`, or raise `ImprintError`."""
+
+from imprint.client.connection import TRIES, problem_of
+from imprint.client.events import Events
+from imprint.client.images import Images
+from imprint.client.jobs import Jobs
+from imprint.client.paths import image_path
+from imprint.client.placements import Placements, Published
+from imprint.client.pods import Pods
+from imprint.client.policies import Policies
+from imprint.client.webhooks import Webhooks
+
+
+class Client(Images, Placements, Pods, Policies, Webhooks, Jobs, Events):
+    """A connection to one server; an async context manager.
+
+    Raises in every method:
+        ImprintError: the server refused or failed; `ImprintError.problem` says why.
+        UnreachableError: no answer.
+    """
+
+
+__all__ = ["TRIES", "Client", "Published", "image_path", "problem_of"]

@@ -1,0 +1,26 @@
+"""Jobs."""
+
+from contracts.requests import JobPage, TimelinePage
+from contracts.views import JobView, TimelineView
+from imprint.client.connection import Connection
+from imprint.client.paths import segment
+
+
+class Jobs(Connection):
+    """What the client does with jobs."""
+
+    async def jobs(self, state: str | None = None, kind: str | None = None) -> list[JobView]:
+        """All jobs, newest first."""
+        return await self._all("/v1/jobs", JobPage, state=state, kind=kind)
+
+    async def job(self, job: str) -> JobView:
+        """A job by id."""
+        return await self._get(f"/v1/jobs/{segment(job)}", JobView)
+
+    async def timeline(self, job: str) -> list[TimelineView]:
+        """The events of a job's saga, in order."""
+        return await self._all(f"/v1/jobs/{segment(job)}/events", TimelinePage)
+
+    async def cancel_job(self, job: str) -> JobView:
+        """Give up what a job does."""
+        return await self._post(f"/v1/jobs/{segment(job)}/cancel", None, JobView)
