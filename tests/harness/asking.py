@@ -8,7 +8,9 @@ from contracts.manifest import Source
 from contracts.requests import (
     Accepted,
     Actor,
+    Command,
     GetJob,
+    GetPlacement,
     GetVersion,
     ImportVersion,
     ListCopies,
@@ -21,7 +23,7 @@ from harness.record import Record
 from runtime.ids import new_id
 from runtime.requests import Requests
 
-ENDED = ("SUCCESS", "PARTIAL", "FAILURE")
+ENDED = ("SUCCESS", "PARTIAL", "FAILURE", "CANCELLED")
 IMAGE = "default/debian"
 ACTOR = Actor(tenant="default", name="tester")
 
@@ -49,10 +51,14 @@ class Asking:
     async def publish(
         self, number: str, image: str = IMAGE, *, pods: Sequence[str] = (), key: str | None = None, **more: Any
     ) -> Any:
-        """Ask for a publish to ``pods`` (all, when none are named): `Accepted`, or a `Problem`."""
-        targets = Targets(kind="list", pods=tuple(pods)) if pods else Targets()
-        command = PublishVersion(id=_command(key), actor=ACTOR, image=image, number=number, targets=targets, **more)
+        """Ask for a publish to ``pods`` (or what ``more`` says of targets and terms): `Accepted`, or a `Problem`."""
+        fields: dict[str, Any] = {"targets": Targets(kind="list", pods=tuple(pods))} if pods else {}
+        command = PublishVersion(id=_command(key), actor=ACTOR, image=image, number=number, **(fields | more))
         return await self.ask(command)
+
+    async def command(self, kind: type[Command], *, key: str | None = None, **fields: Any) -> Any:
+        """The reply to a command of the usual actor."""
+        return await self.ask(kind(id=_command(key), actor=ACTOR, **fields))
 
     async def job(self, accepted: Any, *, timeout: float = 20.0) -> JobView:
         """The job of an accepted command, once it came to its end."""
@@ -88,6 +94,15 @@ class Asking:
         """The copies of a version by pod."""
         page = await self.ask(ListCopies(actor=ACTOR, version=version))
         return {copy.pod: copy for copy in page.items}
+
+    async def replicas(self, version: str) -> dict[tuple[str, int], CopyView]:
+        """The copies of a version by pod and replica."""
+        page = await self.ask(ListCopies(actor=ACTOR, version=version))
+        return {(copy.pod, copy.replica): copy for copy in page.items}
+
+    async def placement(self, version: str) -> Any:
+        """What is wanted of a version, and how it stands: `PlacementView`, or a `Problem`."""
+        return await self.ask(GetPlacement(actor=ACTOR, version=version))
 
 
 def _command(key: str | None) -> str:

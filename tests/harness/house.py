@@ -107,7 +107,7 @@ class House(Asking):
                 return service(catalog_definition(catalog), catalog)
             case Speaker.REPLICATOR:
                 quick = {"ticket_key": str(self._key), "retry_backoff": "0.05", "retry_attempts": 3}
-                replicator = ReplicatorSettings(**(common | quick | more))
+                replicator = ReplicatorSettings(**(common | quick | {"enrolment": "open"} | more))
                 return service(replicator_definition(replicator), replicator)
             case Speaker.SHARING:
                 sharing = SharingSettings(**(common | more))
@@ -181,7 +181,10 @@ class House(Asking):
         async def still() -> bool:
             said = len(self.record.beatless)
             for durable in self._durables():
-                info = await js.consumer_info(durable.stream, durable.name)
+                try:
+                    info = await js.consumer_info(durable.stream, durable.name)
+                except NotFoundError:  # of a pod that was not let in
+                    continue
                 if info.num_pending or info.num_ack_pending:
                     return False
             for running in self.running.values():

@@ -13,6 +13,8 @@ import msgspec
 
 import connector
 from contracts.events import hub
+from contracts.requests import UnpublishVersion
+from harness.asking import IMAGE
 from harness.house import House, house
 from imprint.local.child import Child
 from runtime.settings import PREFIX
@@ -47,6 +49,8 @@ def doomed() -> list[Doomed]:
     found = []
     for point in POINTS:
         own = point.partition(".")[0]
+        if own == "withdraw":  # neither: see below
+            continue
         found += [Doomed(point, phase) for phase in ("import", "copy") if own not in ("import", "copy") or own == phase]
     return found
 
@@ -153,3 +157,21 @@ async def test_what_an_import_left_when_it_died_goes_once_its_deadline_has_passe
             assert site.items() == [version.id], one
             assert site.holds(version.id, version.manifest), one
             assert {file: size for file, size in site.files().items() if "/items/" not in file} == before[one.pod], one
+
+
+async def test_a_connector_that_dies_once_it_dropped_a_copy_says_so_when_it_is_back(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with house(nats_url, tmp_path, pods=1) as home:
+        home.site("pod-1").vm("golden", raw(4))
+        version = await home.imported()
+        assert "withdraw.done" in POINTS
+        async with process(home, "pod-2", "withdraw.done") as (child, marker):
+            await home.reachable("pod-2")
+            await home.published("1.0.0")
+            assert home.site("pod-2").holds(version.id, version.manifest)
+            job = await home.job(await home.command(UnpublishVersion, image=IMAGE, number="1.0.0"))
+            assert job.state == "SUCCESS"
+            await home.record.expect(hub.CopyRemoved, version=version.id, pod="pod-2")
+            assert (marker.exists(), child.deaths) == (True, 1)
+            assert home.site("pod-2").items() == home.site("pod-2").staging() == []

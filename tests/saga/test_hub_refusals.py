@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from contracts.errors import Problem
+from contracts.requests import CancelPublish, Command, UnpublishVersion
+from contracts.terms import Targets
 from harness.asking import ACTOR
 from harness.house import House
 from harness.site import Site
@@ -15,7 +17,7 @@ from saga.disks import raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HUB_STREAMS = ("EVENTS", "TO_PODS", "INTAKE")
-HEARD = ("pod", "inventory")
+HEARD = ("pod", "inventory", "ledger", "entries", "queue")
 """Kinds of documents that pods' reports change all the time."""
 
 
@@ -42,6 +44,10 @@ def publishing(number: str, image: str = "default/there", **more: Any) -> Ask:
     return lambda home: home.publish(number, image, **more)
 
 
+def asking(command: type[Command], number: str) -> Ask:
+    return lambda home: home.command(command, image="default/there", number=number)
+
+
 REFUSED: list[tuple[str, str, Ask]] = [
     ("an import from an unknown pod", "pod_unknown", importing(pod="pod-9")),
     ("an import from an unknown pod into a new image", "pod_unknown", importing("default/new", pod="pod-9")),
@@ -57,7 +63,9 @@ REFUSED: list[tuple[str, str, Ask]] = [
     ("a publish of what failed", "version_not_found", publishing("1.2.0")),
     ("a publish to an unknown pod", "pod_unknown", publishing("1.1.0", pods=("pod-1", "pod-9"))),
     ("a publish to one pod twice", "validation_failed", publishing("1.1.0", pods=("pod-1", "pod-1"))),
-    ("a publish of two replicas", "replicas_unsupported", publishing("1.1.0", replicas=2)),
+    ("a publish by labels without any", "targets_invalid", publishing("1.1.0", targets=Targets(kind="selector"))),
+    ("an unpublish of what never was", "version_not_ready", asking(UnpublishVersion, "1.1.0")),
+    ("a cancel of what does not run", "not_cancellable", asking(CancelPublish, "1.0.0")),
     ("a publish that ended yesterday", "validation_failed", publishing("1.1.0", deadline=-86_400.0)),
     ("a publish with a year's time", "validation_failed", publishing("1.1.0", deadline=366 * 86_400.0)),
 ]

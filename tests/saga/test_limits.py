@@ -21,6 +21,10 @@ from saga.disks import raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+SLOW = Limits(receive=16 * 1024)
+"""Under these a copy takes long enough to be met under way."""
+
+
 async def limit(home: House, pod: str, limits: Limits) -> PodView:
     """Set the limits of a pod, which must succeed."""
     view = await home.ask(SetPodLimits(actor=ACTOR, id=command_id(ACTOR, new_id()), pod=pod, limits=limits))
@@ -51,18 +55,34 @@ async def progress_of(home: House, pod: str) -> AsyncIterator[asyncio.Queue[Prog
         await heard.unsubscribe()
 
 
-async def test_outside_its_hours_a_pod_waits_and_says_so_and_goes_on_when_they_are_lifted(home: House) -> None:
+async def test_outside_its_hours_a_pod_is_asked_for_nothing_and_receives_once_they_are_lifted(home: House) -> None:
     view = await limit(home, "pod-2", closed())
     told = await home.record.expect(to_pods.LimitsChanged, pod="pod-2", revision=view.limits_revision)
     assert told.event.limits == view.limits
-    home.site("pod-1").vm("patient", raw(12))
+    home.site("pod-1").vm("patient", raw(12, seed=701))
     version = await home.imported("default/patient", name="patient")
+    accepted = await home.publish("1.0.0", "default/patient")
+    await home.record.expect(hub.CopyAvailable, pod="pod-3", version=version.id)
+    copy = (await home.copies(version.id))["pod-2"]
+    assert (copy.state, copy.reason) == ("PENDING", "window")
+    assert home.record.of(to_pods.CopyRequested, pod="pod-2", version=version.id) == []
+    await limit(home, "pod-2", Limits())
+    assert (await home.job(accepted)).state == "SUCCESS"
+    assert home.site("pod-2").holds(version.id, version.manifest)
+
+
+async def test_a_copy_under_way_when_its_pods_hours_end_waits_and_says_so_and_goes_on(home: House) -> None:
+    await limit(home, "pod-2", SLOW)
+    home.site("pod-1").vm("slow", raw(12, seed=702))
+    version = await home.imported("default/slow", name="slow")
     async with progress_of(home, "pod-2") as words:
-        accepted = await home.publish("1.0.0", "default/patient")
+        accepted = await home.publish("1.0.0", "default/slow")
+        await home.record.expect(to_pods.CopyRequested, pod="pod-2", version=version.id)
+        await limit(home, "pod-2", closed())
         async with asyncio.timeout(20):
-            while (word := await words.get()).version != version.id:
+            waiting = ("waiting", version.id, version.manifest.size)
+            while ((word := await words.get()).step, word.version, word.bytes_total) != waiting:
                 pass
-        assert (word.step, word.bytes_done, word.bytes_total) == ("waiting", 0, version.manifest.size)  # type: ignore[union-attr]
     await home.record.expect(hub.CopyAvailable, pod="pod-3", version=version.id)
     assert (await home.copies(version.id))["pod-2"].state == "REPLICATING"
     await limit(home, "pod-2", Limits())
@@ -87,11 +107,12 @@ async def test_limits_outlive_a_restart_of_the_connector_and_of_the_hub(home: Ho
 
 async def test_a_copy_that_outlasts_its_ticket_is_given_others(nats_url: str, tmp_path: Path) -> None:
     async with house(nats_url, tmp_path, pods=2, more={"replicator": {"ticket_seconds": 2.0}}) as home:
-        await limit(home, "pod-2", closed())
-        home.site("pod-1").vm("long", raw(12))
+        await limit(home, "pod-2", SLOW)
+        home.site("pod-1").vm("long", raw(12, seed=703))
         version = await home.imported("default/long", name="long")
         accepted = await home.publish("1.0.0", "default/long")
         first = await home.record.expect(to_pods.CopyRequested, pod="pod-2", version=version.id)
+        await limit(home, "pod-2", closed())
         extended = await home.record.until(lambda: home.record.of(to_pods.CopyExtended, pod="pod-2")[1:])
         assert len({first.event.ticket, *(said.event.ticket for said in extended)}) == len(extended) + 1
         assert all(said.event.ticket_expires > first.event.ticket_expires for said in extended)
