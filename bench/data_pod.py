@@ -136,7 +136,7 @@ class Pod:
             throttles=self.throttles,
             receiving=self.receiving,
         )
-        return copying.make(self.backend, task, _meter(task.copy), Cancel(), lambda _, __: None, parts)
+        return copying.make(self.backend, task, _meter(task.copy), Cancel(), lambda _: None, parts)
 
 
 def _meter(id: str) -> Meter:
