@@ -16,7 +16,7 @@ from bench import transactions
 from bench.installed import idle_publishes, memory, start_up
 from bench.processes import Running, nats_server
 from bench.rawhop import prepare
-from bench.report import Figure, median, percentile, write
+from bench.report import RESULTS, Figure, median, percentile, write
 from bench.sagas import Bench
 
 PODS = 3
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sagas", type=int, default=300, help="publishes a round")
     parser.add_argument("--idle", type=int, default=60, help="idle publishes for K3")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are left")
     given = parser.parse_args()
     figures = []
     for sync in ("always", "default"):
@@ -129,6 +130,7 @@ def main() -> None:
         "control",
         figures,
         ["Under `sync_interval: always` unless a row says default_sync; command: `./dev bench control`."],
+        given.results,
     )
 
 

@@ -22,7 +22,7 @@ from bench import million
 from bench.control import raw_hop
 from bench.million import Fleet
 from bench.processes import Running, module, nats_server
-from bench.report import Figure, median, percentile, write
+from bench.report import RESULTS, Figure, median, percentile, write
 from contracts import codec
 from contracts.errors import Problem
 from contracts.events import Event, from_pods, hub
@@ -286,7 +286,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pods", type=int, default=2000)
     parser.add_argument("--versions", type=int, default=500)
-    parser.add_argument("--quick", action="store_true", help="a small fleet, results not kept")
+    parser.add_argument("--quick", action="store_true", help="a small fleet: everything is tried, nothing measured")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are left")
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.pods, given.versions = 1, 60, 20
@@ -301,7 +302,7 @@ def main() -> None:
             raw = [raw_hop(server, url, 500 if given.quick else 6_000)[0] for _ in range(3)]
             figures = asyncio.run(measure(folder, url, fleet, given.rounds, raw))
         notes = ["One real replicator on a real server, `sync_interval: always`; command: `./dev bench replicator`."]
-        write("replicator", figures, notes, *([folder] if given.quick else []))
+        write("replicator", figures, notes, folder if given.quick and given.results == RESULTS else given.results)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from runtime.settings import Settings
 from runtime.topology import apply
 
 ACTOR = Actor(tenant="default", name="bench")
+WIDE = {"enrolment": "open", "tenant_publishes": "1000", "tenant_publishes_across": "1000", "pod_copies": "1000"}
+"""Settings of a replicator that holds nobody back: what a publish costs is measured, and not whose turn it is."""
 WINDOW = 128
 """Commands under way at once."""
 
@@ -45,8 +47,9 @@ class Bench:
         names = [f"pod-{n}" for n in range(1, pods + 1)]
         async with AsyncExitStack() as stack:
             stack.push_async_callback(client.close)
-            for name in ("catalog", "replicator"):
-                processes.append(module(name, folder, data=str(folder / name), nats_url=url, log_level="warning"))
+            for name, more in (("catalog", {}), ("replicator", WIDE)):
+                given = {"data": str(folder / name), "nats_url": url, "log_level": "warning"}
+                processes.append(module(name, folder, **given, **more))
                 stack.callback(processes[-1].stop)
             processes.append(
                 module("bench.standin", folder, data=str(folder / "pods"), nats_url=url, pods=",".join(names))

@@ -74,6 +74,10 @@ def definition(pod: str) -> Definition:
         work.emit(from_pods.CopyTransferred(**said))
         work.emit(from_pods.CopyFinalised(**said, item=asked.version, datastore="default", files=files))
 
+    def dropped(message: Message[to_pods.CopyWithdrawn], work: Work) -> None:
+        asked = message.body
+        work.emit(from_pods.CopyDropped(copy=asked.copy, version=asked.version, attempt=asked.attempt))
+
     def none(_: Message[Any], __: Get) -> Iterable[Ref]:
         return ()
 
@@ -89,7 +93,10 @@ def definition(pod: str) -> Definition:
             to_pods.CopyRequested: Reaction(none, copy),
             to_pods.SourceReleased: Reaction(none, ignore),
             to_pods.SourceDiscarded: Reaction(none, ignore),
-            to_pods.CopyWithdrawn: Reaction(none, ignore),
+            to_pods.CopyWithdrawn: Reaction(none, dropped),
+            to_pods.CopyPaused: Reaction(none, ignore),
+            to_pods.CopyExtended: Reaction(none, ignore),
+            to_pods.LimitsChanged: Reaction(none, ignore),
             to_pods.InventoryRequested: Reaction(none, ignore),
         },
         local=Beat,

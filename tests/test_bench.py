@@ -30,3 +30,23 @@ def test_the_bench_of_the_data_plane_gives_every_figure_and_counts_what_travels(
     for way in ("http", "https"):  # a relay in front of the door saw what the connector counted, and little more
         assert 1 <= rows[f"D4-check-{way}"]["value"] < 1.02
     assert "| D1 |" in (results / "data.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "arguments", "wanted"),
+    [
+        ("control", ("--rounds", "1", "--sagas", "20", "--idle", "3"), ("K1", "K2", "K3", "K4", "K5", "K6")),
+        ("replicator", ("--quick",), ("R1", "R2", "R3", "R4", "R5")),
+    ],
+)
+def test_the_benches_of_the_hub_give_every_figure(
+    tmp_path: Path, name: str, arguments: tuple[str, ...], wanted: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", f"bench.{name}", *arguments, "--results", str(tmp_path / "results")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = {row["id"]: row for row in json.loads((tmp_path / "results" / f"{name}.json").read_text())}
+    assert rows.keys() >= set(wanted)
+    assert all({"measure", "value", "reach", "baseline", "rounds"} <= row.keys() for row in rows.values())

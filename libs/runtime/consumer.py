@@ -30,7 +30,7 @@ from runtime.store import DeadLetter, Position, from_epoch
 from runtime.topology import TopologyError, ensure_durable
 from runtime.work import Message
 
-PULL = 256
+PULL = 512
 """Messages asked for at once; twice as many are kept asked for."""
 EXPIRES = 30.0
 HEARTBEAT = 1.0

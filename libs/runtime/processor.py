@@ -1,6 +1,6 @@
 """The one loop of a service: take what waits, load what it needs, let the handlers decide, commit, answer.
 
-Events, commands and due reminders all come through here, so that one transaction serves whatever waits (up to 256
+Events, commands and due reminders all come through here, so that one transaction serves whatever waits (up to 1,024
 messages). A message's changes join the batch only if its handler returned; one that raises is set aside alone.
 """
 
@@ -23,7 +23,7 @@ from runtime.logs import handling
 from runtime.store import DeadLetter, Loaded, Outcome, Position, Row, Seen, Sent, Store
 from runtime.work import Batch, Kind, Local, Message, Reaction, Ref, Work
 
-BATCH = 256
+BATCH = 1024
 STUCK = 10.0
 """Seconds without a commit after which waiting messages mean that something is wrong."""
 LONGEST_PAUSE = 5.0
