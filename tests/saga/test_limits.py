@@ -77,9 +77,10 @@ async def test_a_copy_under_way_when_its_pods_hours_end_waits_and_says_so_and_go
     version = await home.imported("default/slow", name="slow")
     async with progress_of(home, "pod-2") as words:
         accepted = await home.publish("1.0.0", "default/slow")
-        await home.record.expect(to_pods.CopyRequested, pod="pod-2", version=version.id)
-        await limit(home, "pod-2", closed())
         async with asyncio.timeout(20):
+            while ((word := await words.get()).version, word.bytes_total) != (version.id, version.manifest.size):
+                pass
+            await limit(home, "pod-2", closed())
             waiting = ("waiting", version.id, version.manifest.size)
             while ((word := await words.get()).step, word.version, word.bytes_total) != waiting:
                 pass

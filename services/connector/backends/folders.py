@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import Final
 
 from connector.failures import refused
@@ -133,9 +134,24 @@ def write(name: str, at: int, data: bytes) -> None:
 
 
 def remove_tree(name: str, at: int) -> None:
-    """Remove a folder with all in it; links in it are removed, not followed. None there is fine."""
-    with suppress(FileNotFoundError):
-        shutil.rmtree(name, dir_fd=at)
+    """Remove a folder with all in it; links in it are removed, not followed. None there is fine.
+
+    Whoever has the folder open may still write a note into it: a file that goes by itself, or comes, meanwhile stops
+    nothing.
+    """
+    for left in reversed(range(REMOVALS)):
+        try:
+            shutil.rmtree(name, dir_fd=at, onerror=_unless_gone)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not left:
+                raise
+        else:
+            return
+
+
+def _unless_gone(_: object, __: str, raised: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
 
 
 def remove_file(name: str, at: int) -> None:
@@ -143,6 +159,9 @@ def remove_file(name: str, at: int) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=at)
 
+
+REMOVALS: Final = 10
+"""How often a folder is emptied into which somebody writes meanwhile."""
 
 _EXCHANGE: Final = 2
 """RENAME_EXCHANGE of renameat2(2)."""
