@@ -58,7 +58,7 @@ def test_whatever_people_change_their_minds_about_desired_and_observed_agree_in_
 
 
 @pytest.mark.slow
-@blocks(1_500, first=10_000)
+@blocks(5_000, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
     expected = Simulation(0, CALM).run().outcome()
     for seed in range(start, start + BLOCK):

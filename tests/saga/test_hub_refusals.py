@@ -17,7 +17,7 @@ from saga.disks import raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HUB_STREAMS = ("EVENTS", "TO_PODS", "INTAKE")
-HEARD = ("pod", "inventory", "ledger", "entries", "queue")
+HEARD = ("pod", "inventory", "ledger", "entries")
 """Kinds of documents that pods' reports change all the time."""
 
 

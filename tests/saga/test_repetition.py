@@ -15,7 +15,7 @@ from runtime.ids import new_id
 from saga.disks import raw
 
 FIRST, SECOND, THIRD = PODS = ("pod-1", "pod-2", "pod-3")
-HEARD = ("pod", "inventory", "ledger", "entries", "queue")
+HEARD = ("pod", "inventory", "ledger", "entries")
 """Kinds of documents that pods' reports change all the time."""
 
 
