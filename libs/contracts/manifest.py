@@ -19,18 +19,21 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 Lun = Annotated[int, msgspec.Meta(ge=0, le=63)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
+SourceKind = Literal["vm", "file", "disk", "snapshot", "template", "upload", "url", "version", "bundle"]
+
 _NO_TRAITS = b',"traits":[]}'
 """How a manifest's JSON ends when it has no traits, its last field."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a version comes from: a VM or a disk file on a pod.
+    """Where a version comes from: something on a pod.
 
-    ``name`` is looked up in the pod's own list of VMs or incoming files; it is never joined to a path.
+    ``name`` is looked up in the pod's own list of VMs, incoming files, volumes (``disk``), snapshots, templates or
+    uploads; it is never joined to a path. Of a ``version`` it is the id. Not every kind is there yet (`url`, `bundle`).
     """
 
     pod: PodName
-    kind: Literal["vm", "file"] = "vm"
+    kind: SourceKind = "vm"
     name: Name
     disks: Literal["all", "os"] = "all"
 

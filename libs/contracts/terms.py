@@ -69,6 +69,12 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     hypervisors: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
     families: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
     disk_types: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
+    disallowed_disk_types: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
+    """A pod that has only datastores of these types is not eligible (features.md H2)."""
+    capabilities: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
+    """Everything that the pod must be able to do: ``trusted_launch``, ``confidential``, ``secureboot``."""
+    gpu_types: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)] = ()
+    """One of these; a pod says them as capabilities ``gpu.<type>``."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

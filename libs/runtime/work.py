@@ -178,6 +178,11 @@ class Work:
             if found[id] is not None:
                 yield id, found[id]
 
+    def before(self, kind: str, id: str) -> Any:
+        """The state of a document as this handler found it, whatever was put since; None when there was none, or when
+        it was not loaded."""
+        return self._batch.documents.get((kind, id))
+
     def put(self, kind: Kind[T], id: str, state: T | None) -> None:
         """Set the state of a document; None deletes it."""
         self.changed[kind.name, id] = state

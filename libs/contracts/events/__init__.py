@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.events import copies, from_pods, hub, intake, shares, to_pods, versions
+from contracts.events import copies, from_pods, holdings, hub, intake, shares, to_pods, versions
 from contracts.events.base import Event
 
 
@@ -33,9 +33,31 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.VersionUnpublishRequested,
         hub.VersionCancelRequested,
         hub.VersionWithdrawn,
+        hub.GalleryCreated,
+        hub.GalleryChanged,
+        hub.GalleryDeleted,
+        hub.ImageChanged,
+        hub.ImageDisabled,
+        hub.ImageEnabled,
+        hub.ImageDeleted,
+        hub.VersionChanged,
+        hub.VersionDisabled,
+        hub.VersionEnabled,
+        hub.VersionSoftDeleted,
+        hub.VersionRestored,
+        hub.VersionDeleted,
+        hub.MarkerMoved,
+        hub.MarkerDeleted,
+        hub.AssignmentCreated,
+        hub.AssignmentUpdated,
+        hub.AssignmentSettled,
+        hub.AssignmentDeleted,
+        hub.RolloutAdvanced,
         to_pods.SourceRequested,
         to_pods.SourceReleased,
         to_pods.SourceDiscarded,
+        to_pods.AssignmentRequested,
+        to_pods.AssignmentWithdrawn,
     ),
     Speaker.REPLICATOR: (
         hub.PodEnrolled,
@@ -74,9 +96,11 @@ SPEAKERS: dict[Speaker, tuple[type[Event], ...]] = {
         from_pods.PodReported,
         from_pods.InventoryReported,
         from_pods.SourceStarted,
+        from_pods.SourceInspected,
         from_pods.SourcePrepared,
         from_pods.SourceRejected,
         from_pods.SourceDeleted,
+        from_pods.AssignmentReported,
         from_pods.CopyTransferred,
         from_pods.CopyFinalised,
         from_pods.CopyRejected,
@@ -99,6 +123,7 @@ __all__ = [
     "Speaker",
     "copies",
     "from_pods",
+    "holdings",
     "hub",
     "intake",
     "shares",

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts.desktops import Seat
 from contracts.errors import Failure
 from contracts.events.base import Event
 from contracts.manifest import Digest, Format, Lun, Manifest, Size
@@ -36,6 +37,10 @@ class Vm(msgspec.Struct, frozen=True, kw_only=True):
     power: str
     locked: bool
     disks: tuple[VmDisk, ...]
+    kind: str = "vm"
+    """``vm``, or another source that could be imported: ``disk`` (a volume), ``snapshot``, ``template``."""
+    capabilities: tuple[str, ...] = ()
+    """``accelerated_network``, ``nvme``, ``hibernate``, ``trusted_launch``, …, as its descriptor says."""
 
 
 class LibraryItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +83,8 @@ class PodAnnounced(Event, frozen=True, kw_only=True, tag="pod.announced.v1"):
     """The enrolment token, from a pod that is not enrolled yet (`runtime.enrolment`)."""
     virtual_limit: Size | None = None
     """Bytes of the largest virtual disk that the hypervisor takes; None when it has no limit of its own."""
+    capabilities: tuple[str, ...] = ()
+    """What its hosts can do: ``trusted_launch``, ``confidential``, ``secureboot``, ``gpu.nvidia``."""
 
 
 class PodReported(Event, frozen=True, kw_only=True, tag="pod.reported.v1"):
@@ -120,6 +127,16 @@ class SourceStarted(Event, frozen=True, kw_only=True, tag="source.started.v1"):
     attempt: int
 
 
+class SourceInspected(Event, frozen=True, kw_only=True, tag="source.inspected.v1"):
+    """The source passed the gate and is about to be read: ``size`` bytes of disk files, which the quotas must have room
+    for. Said again while the work goes on it is the import's heartbeat."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    attempt: int
+    size: Size
+
+
 class SourcePrepared(Event, frozen=True, kw_only=True, tag="source.prepared.v1"):
     """The version's content is in the pod's library, checked, hashed and durable."""
 
@@ -138,6 +155,24 @@ class SourceRejected(Event, frozen=True, kw_only=True, tag="source.rejected.v1")
     version: str
     attempt: int
     failure: Failure
+
+
+class AssignmentReported(Event, frozen=True, kw_only=True, tag="assignment.reported.v1"):
+    """What a pool is on the pod: its seats, and whether it is what was wanted by ``attempt``.
+
+    VALIDATING: the copy is looked at; UPDATING: seats are made; IN_SYNC: all are there; UPDATE_FAILED: ``failure``
+    tells why, and seats that had another version before have it still or again; REMOVED: nothing of it is left. Said
+    when a state changes, and when users come and go.
+    """
+
+    about: ClassVar[str] = "assignment"
+    assignment: str
+    attempt: int
+    state: Literal["VALIDATING", "UPDATING", "IN_SYNC", "UPDATE_FAILED", "REMOVED"]
+    version: str
+    """The version that its seats were last made from, empty before the first."""
+    seats: tuple[Seat, ...] = ()
+    failure: Failure | None = None
 
 
 class SourceDeleted(Event, frozen=True, kw_only=True, tag="source.deleted.v1"):

@@ -5,10 +5,29 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from contracts.desktops import Wanted
 from contracts.events.base import Event
 from contracts.limits import Limits
 from contracts.manifest import Format, Manifest, Source
 from contracts.terms import Priority
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the image says that a source must be (features.md A5, Settled: capture checks). None: nobody asked.
+
+    ``accelerated_network``: a VM that lacks it is refused; ``nvme``: whether a VM with NVMe disks may come in;
+    ``formats``: container formats of the OS disk by desktop kind (B4).
+    """
+
+    os_type: str | None = None
+    os_state: str | None = None
+    generation: str | None = None
+    architecture: str | None = None
+    accelerated_network: bool = False
+    hibernate: bool = False
+    nvme: bool | None = None
+    security_type: str = ""
+    formats: tuple[Format, ...] = ()
 
 
 class SourceRequested(Event, frozen=True, kw_only=True, tag="source.requested.v1"):
@@ -25,6 +44,11 @@ class SourceRequested(Event, frozen=True, kw_only=True, tag="source.requested.v1
     file_type: Format | None
     datastore: str | None
     deadline: datetime
+    room: int | None = None
+    """Bytes that the quotas leave; a larger source is refused before it is read. None: there is no limit."""
+    expects: Expected = Expected()
+    snapshot: str | None = None
+    """After the source VM was read, make a snapshot of it with this name (*clone* only)."""
 
 
 class SourceReleased(Event, frozen=True, kw_only=True, tag="source.released.v1"):
@@ -37,11 +61,15 @@ class SourceReleased(Event, frozen=True, kw_only=True, tag="source.released.v1")
 
 
 class SourceDiscarded(Event, frozen=True, kw_only=True, tag="source.discarded.v1"):
-    """Catalog: the import failed or was given up; drop what was prepared and unlock the VM."""
+    """Catalog: the version is not to be here as a source any more; drop what was prepared and unlock the VM.
+
+    ``given_up``: its import failed or was cancelled, so that a snapshot which it made goes too.
+    """
 
     about: ClassVar[str] = "version"
     pod: str
     version: str
+    given_up: bool = False
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +106,10 @@ class CopyRequested(Event, frozen=True, kw_only=True, tag="copy.requested.v1"):
     replica: int = 0
     priority: Priority = "normal"
     shallow: bool = False
+    capabilities: tuple[str, ...] = ()
+    """All of what the pod must be able to do; one that cannot, by now, rejects the copy before a byte moves (H6)."""
+    gpu_types: tuple[str, ...] = ()
+    """One of these, which a pod calls ``gpu.<type>``."""
 
 
 class CopyExtended(Event, frozen=True, kw_only=True, tag="copy.extended.v1"):
@@ -101,6 +133,27 @@ class CopyWithdrawn(Event, frozen=True, kw_only=True, tag="copy.withdrawn.v1"):
     copy: str
     version: str
     attempt: int
+
+
+class AssignmentRequested(Event, frozen=True, kw_only=True, tag="assignment.requested.v1"):
+    """Catalog: this is what the pool is to be on this pod from now on. Told whole each time; an older ``attempt`` than
+    the last one heard is late and void."""
+
+    about: ClassVar[str] = "assignment"
+    pod: str
+    assignment: str
+    attempt: int
+    wanted: Wanted
+
+
+class AssignmentWithdrawn(Event, frozen=True, kw_only=True, tag="assignment.withdrawn.v1"):
+    """Catalog: the pool is no longer wanted on this pod; delete its seats."""
+
+    about: ClassVar[str] = "assignment"
+    pod: str
+    assignment: str
+    attempt: int
+    force: bool = False
 
 
 class CopyPaused(Event, frozen=True, kw_only=True, tag="copy.paused.v1"):

@@ -18,6 +18,7 @@ class ImageRegistered(Event, frozen=True, kw_only=True, tag="image.registered.v1
     name: str
     tenant: str
     os_type: str
+    image_class: str = "custom"
     revision: int
 
 
@@ -78,7 +79,8 @@ class VersionPublishRequested(Event, frozen=True, kw_only=True, tag="version.pub
     again unchanged when the replicator sought the version (`VersionSought`). ``more`` names pods beside the targets.
     ``again``: the targets are those of the last time and not named anew, so what an edit removed since stays removed.
     To a replicator that sought the version, ``left`` and ``cancelled`` are copies of its targets that are not to be
-    made (``pod``, further replicas ``pod/1``): removed since, or given up by a cancel.
+    made (``pod``, further replicas ``pod/1``): removed since, or given up by a cancel. ``fixed``: copies of the image's
+    versions may not be removed from pods one by one (features.md F3).
     """
 
     about: ClassVar[str] = "version"
@@ -96,6 +98,7 @@ class VersionPublishRequested(Event, frozen=True, kw_only=True, tag="version.pub
     again: bool = False
     left: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
+    fixed: bool = False
     revision: int
 
 

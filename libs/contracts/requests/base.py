@@ -1,15 +1,24 @@
 """What every request is, and who asks."""
 
 import hashlib
+from typing import Literal
 
 import msgspec
 
+Role = Literal["reader", "publisher", "sharer", "owner", "operator", "auditor"]
+
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks. Services decide by it; the gateway only establishes it."""
+    """Who asks, in which roles. Services decide by it; the gateway only establishes it."""
 
     tenant: str
     name: str
+    roles: tuple[Role, ...] = ()
+
+    @property
+    def operator(self) -> bool:
+        """Whether this is one of the provider's own: above all tenants."""
+        return "operator" in self.roles
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

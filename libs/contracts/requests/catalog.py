@@ -4,38 +4,84 @@ from typing import Literal
 
 import msgspec
 
+from contracts.definition import (
+    Architecture,
+    Capsule,
+    DesktopKind,
+    Details,
+    Generation,
+    Identifier,
+    ImageClass,
+    LongText,
+    Moment,
+    OsState,
+    OsType,
+    Tags,
+    Uefi,
+)
 from contracts.manifest import Format, Source
-from contracts.names import Name, Number, Text
+from contracts.names import Name, Number, PodName, Text
 from contracts.requests.base import Command, Request
 from contracts.terms import PodNames, Replicas, Targets, Terms
 
 
 class RegisterImage(Command, frozen=True, kw_only=True, tag="command.catalog.register_image"):
-    """Make an image without a version."""
+    """Make an image without a version. ``flavour`` makes it *Dedicated* to endpoints of its models, none *General*."""
 
     gallery: Name = "default"
     name: Name
-    os_type: Literal["linux", "windows"] = "linux"
-    os_state: Literal["generalized", "specialized"] = "generalized"
-    generation: Literal["V1", "V2"] = "V1"
-    architecture: Literal["x64", "arm64"] = "x64"
+    os_type: OsType = "linux"
+    os_state: OsState = "generalized"
+    generation: Generation = "V1"
+    architecture: Architecture = "x64"
     description: Text = ""
+    identifier: Identifier | None = None
+    image_class: ImageClass = "custom"
+    desktop_kind: DesktopKind | None = None
+    flavour: Name | None = None
+    tags: Tags = {}
+    details: Details = Details()
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that another one is made from; ``pod`` is the one to read it on, by default where it was imported."""
+
+    image: str
+    number: str
+    pod: PodName | None = None
 
 
 class ImportVersion(Command, frozen=True, kw_only=True, tag="command.catalog.import"):
-    """Import a source as a version of an image (an id, or ``gallery/name``).
+    """Import a source as a version of an image (an id, or ``gallery/name``): ``source`` on a pod, or the ``origin``.
 
-    With ``create`` an image that does not exist yet is registered first, with ``os_type``.
+    With ``create`` an image that does not exist yet is registered first, as the fields up to ``flavour`` say; where
+    they are None, as `RegisterImage` has it. An image that exists must be what is said there.
+    ``snapshot`` (with *clone* only) makes a snapshot of the source VM after it was read, named ``snapshot_name``.
     """
 
     image: str
     create: bool = False
-    os_type: Literal["linux", "windows"] = "linux"
-    source: Source
+    os_type: OsType | None = None
+    os_state: OsState | None = None
+    generation: Generation | None = None
+    architecture: Architecture | None = None
+    image_class: ImageClass | None = None
+    desktop_kind: DesktopKind | None = None
+    flavour: Name | None = None
+    source: Source | None = None
+    origin: Origin | None = None
     mode: Literal["clone", "convert"] = "clone"
     file_type: Format | None = None
     number: Number | None = None
     datastore: Name | None = None
+    snapshot: bool = False
+    snapshot_name: Name | None = None
+    description: Text = ""
+    release_notes: LongText = ""
+    exclude_from_latest: bool = False
+    end_of_life: Moment | None = None
+    capsule: Capsule | None = None
+    uefi: Uefi | None = None
 
 
 class PublishVersion(Command, frozen=True, kw_only=True, tag="command.catalog.publish"):
@@ -86,10 +132,23 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 class ListImages(Request, frozen=True, kw_only=True, tag="query.catalog.images"):
-    """Images of the actor's tenant, by gallery and name."""
+    """Images that the actor can see: the tenant's own and those of the standard class.
+
+    Every filter given must hold. ``where`` are filters on single fields of an `ImageView` by their names (``os_type``,
+    ``image_class``, ``publisher``, …; ``min_…`` and ``max_…`` for numbers, ``…_before`` and ``…_after`` for times);
+    ``tags`` are keys with a value, or empty for any. ``text`` is looked for in gallery/name and description. ``pod``
+    has a copy AVAILABLE of one of the versions. ``sort`` is a field, with ``-`` in front downwards.
+    """
 
     gallery: str | None = None
     state: str | None = None
+    text: str | None = None
+    tags: dict[str, str] = {}
+    pod: str | None = None
+    owner: str | None = None
+    hidden: bool = False
+    where: dict[str, str] = {}
+    sort: str = "path"
     limit: int = 100
     cursor: str | None = None
 
@@ -101,10 +160,14 @@ class GetImage(Request, frozen=True, kw_only=True, tag="query.catalog.image"):
 
 
 class ListVersions(Request, frozen=True, kw_only=True, tag="query.catalog.versions"):
-    """The versions of an image, newest number first."""
+    """The versions of an image, newest number first unless ``sort`` names a field. ``where`` as in `ListImages`."""
 
     image: str
     state: str | None = None
+    pod: str | None = None
+    hidden: bool = False
+    where: dict[str, str] = {}
+    sort: str = "-number"
     limit: int = 100
     cursor: str | None = None
 
@@ -118,10 +181,13 @@ class GetVersion(Request, frozen=True, kw_only=True, tag="query.catalog.version"
 
 
 class ListJobs(Request, frozen=True, kw_only=True, tag="query.catalog.jobs"):
-    """Jobs, newest first."""
+    """Jobs, newest first unless ``sort`` names a field. ``where`` as in `ListImages`."""
 
     state: str | None = None
     kind: str | None = None
+    image: str | None = None
+    where: dict[str, str] = {}
+    sort: str = "-created"
     limit: int = 100
     cursor: str | None = None
 

@@ -5,19 +5,30 @@ from datetime import datetime
 import msgspec
 
 from contracts.views import (
+    AncestorView,
+    AssignmentView,
+    AuditView,
     CopyView,
     DeadLetterView,
     DeliveryView,
+    FlavourView,
+    GalleryView,
     HookView,
     ImageView,
     ItemView,
     JobView,
+    MarkerView,
     MemberView,
+    NamespaceView,
     PlanRow,
     PodView,
     PolicyView,
+    RetentionView,
+    SeatView,
     TimelineView,
+    UserView,
     VersionView,
+    VictimView,
     VmView,
 )
 
@@ -93,3 +104,54 @@ class HookPage(_Page, frozen=True, kw_only=True, tag="hook_page"):
 
 class DeliveryPage(_Page, frozen=True, kw_only=True, tag="delivery_page"):
     items: tuple[DeliveryView, ...]
+
+
+class GalleryPage(_Page, frozen=True, kw_only=True, tag="gallery_page"):
+    items: tuple[GalleryView, ...]
+
+
+class RetentionPage(_Page, frozen=True, kw_only=True, tag="retention_page"):
+    items: tuple[RetentionView, ...]
+
+
+class VictimPage(_Page, frozen=True, kw_only=True, tag="victim_page"):
+    """``looked_at`` counts the versions that were compared with the policy for this page."""
+
+    items: tuple[VictimView, ...]
+    looked_at: int = 0
+
+
+class FlavourPage(_Page, frozen=True, kw_only=True, tag="flavour_page"):
+    items: tuple[FlavourView, ...]
+
+
+class NamespacePage(_Page, frozen=True, kw_only=True, tag="namespace_page"):
+    items: tuple[NamespaceView, ...]
+
+
+class AuditPage(_Page, frozen=True, kw_only=True, tag="audit_page"):
+    """``sequence`` and ``head`` are those of the newest entry of all: a log that ends before it was cut."""
+
+    items: tuple[AuditView, ...]
+    sequence: int = 0
+    head: str = ""
+
+
+class AncestorPage(_Page, frozen=True, kw_only=True, tag="ancestor_page"):
+    items: tuple[AncestorView, ...]
+
+
+class UserPage(_Page, frozen=True, kw_only=True, tag="user_page"):
+    items: tuple[UserView, ...]
+
+
+class MarkerPage(_Page, frozen=True, kw_only=True, tag="marker_page"):
+    items: tuple[MarkerView, ...]
+
+
+class AssignmentPage(_Page, frozen=True, kw_only=True, tag="assignment_page"):
+    items: tuple[AssignmentView, ...]
+
+
+class SeatPage(_Page, frozen=True, kw_only=True, tag="seat_page"):
+    items: tuple[SeatView, ...]

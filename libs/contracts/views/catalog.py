@@ -4,9 +4,11 @@ from datetime import datetime
 
 import msgspec
 
+from contracts.definition import Capsule, Details, Identifier, Uefi
 from contracts.errors import Failure
 from contracts.manifest import Manifest, Source
 from contracts.views.base import View
+from contracts.views.holdings import Placed, Validation
 
 
 class ImageView(View, frozen=True, kw_only=True, tag="image"):
@@ -25,6 +27,23 @@ class ImageView(View, frozen=True, kw_only=True, tag="image"):
     latest: str | None
     created: datetime
     revision: int
+    updated: datetime | None = None
+    identifier: Identifier | None = None
+    image_class: str = "custom"
+    desktop_kind: str | None = None
+    flavour: str | None = None
+    """Dedicated to the models of this flavour; None: General."""
+    visibility: str = "private"
+    tags: dict[str, str] = {}
+    details: Details = Details()
+    usable: bool = False
+    """A version is AVAILABLE or PARTIALLY_AVAILABLE, and the image is not disabled (features.md b.1)."""
+    versions: int = 0
+    protected: bool = False
+    protected_until: datetime | None = None
+    deprecation: str = "ACTIVE"
+    replacement: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class CopyCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +78,48 @@ class VersionView(View, frozen=True, kw_only=True, tag="version"):
     mode: str = "full"
     converging: bool = False
     """Copies are on their way although the version is AVAILABLE or PARTIALLY_AVAILABLE."""
+    description: str = ""
+    release_notes: str = ""
+    hidden: bool = False
+    protected: bool = False
+    protected_until: datetime | None = None
+    deprecation: str = "ACTIVE"
+    replacement: str = ""
+    end_of_life: datetime | None = None
+    block_deletion_before_end_of_life: bool = False
+    deleted: datetime | None = None
+    grace: datetime | None = None
+    purge: datetime | None = None
+    """When it was soft-deleted, until when it can be used by number, and when it goes for good."""
+    markers: tuple[str, ...] = ()
+    parent: str = ""
+    """The version that it was made from, where it was made from one (features.md A10)."""
+    validations: tuple[Validation, ...] = ()
+    capsule: Capsule | None = None
+    uefi: Uefi | None = None
+    size: int = 0
+    virtual_size: int = 0
+    digest: str = ""
+    where: tuple[Placed, ...] = ()
+    """Its copies at a glance, in a view of one version (features.md J3)."""
+    used_by: int = 0
+    """Assignments that use or want it."""
+    warnings: tuple[str, ...] = ()
+    publish_state: str = "NOT_READY"
+    """NOT_READY, UNPUBLISHED, PARTIALLY_PUBLISHED or PUBLISHED: what there is, where ``state`` says what goes on."""
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A target of a job: a copy on a pod, the source pod of an import, a pool on a pod. Rates in bytes a second."""
+
+    pod: str
+    replica: int = 0
+    state: str
+    bytes: int = 0
+    total: int = 0
+    rate: float | None = None
+    eta: float | None = None
+    failure: Failure | None = None
 
 
 class JobView(View, frozen=True, kw_only=True, tag="job"):
@@ -78,6 +139,19 @@ class JobView(View, frozen=True, kw_only=True, tag="job"):
     created: datetime
     updated: datetime
     estimate: datetime | None = None
+    percent: float = 0.0
+    bytes: int = 0
+    total: int = 0
+    rate: float | None = None
+    eta: float | None = None
+    """Seconds until the end by the present rate."""
+    rows: tuple[JobRow, ...] = ()
+    """By target, in the view of one job."""
+    assignment: str = ""
+    heard: datetime | None = None
+    """When a pod last told of the work: a job of which nothing is heard is asked for again."""
+    retried: str = ""
+    """The job that was begun in place of this one."""
     """When the last copy of a publish should be AVAILABLE, by the capacity measured at its acceptance."""
     warning: Failure | None = None
     """That the publish will miss its deadline, by the same measure."""

@@ -37,16 +37,21 @@ class PodView(View, frozen=True, kw_only=True, tag="pod"):
     inventory_at: datetime | None = None
     drift: int = 0
     """Items in its library that nobody asked for, or that the hub does not know."""
+    capabilities: tuple[str, ...] = ()
+    """What its hosts can do, as its connector says: ``trusted_launch``, ``gpu.nvidia``."""
 
 
 class VmView(View, frozen=True, kw_only=True, tag="vm"):
-    """A VM on a pod."""
+    """A VM on a pod, or another source that could be imported: ``kind`` is ``vm``, ``disk``, ``snapshot``,
+    ``template``."""
 
     name: str
     os_type: str
     power: str
     locked: bool
     disks: tuple[VmDisk, ...]
+    kind: str = "vm"
+    capabilities: tuple[str, ...] = ()
 
 
 class ItemView(View, frozen=True, kw_only=True, tag="item"):
