@@ -25,6 +25,7 @@ from catalog.domain.version import (
     Version,
 )
 from catalog.follow import follow, version_of
+from catalog.pools import CopyStands
 from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.hub import (
@@ -112,6 +113,9 @@ def _on_copy(message: Message[CopyEvent], work: Work) -> None:
     if after is before:
         return
     work.put(COPY, event.copy, after)
+    if version.awaited and after.state == "AVAILABLE" and (before is None or before.state != "AVAILABLE"):
+        stands = CopyStands(version=event.version, pod=event.pod)
+        work.remind(f"stands/{event.copy}", message.at, stands, saga="")
     if type(event) in _COMES_OR_LEAVES and not isinstance(version, Unpublishing | DeploymentDone):
         _note(work, event, after.state)
     ours = type(event) is CopyPlanned and event.publication == publication.number

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catalog.config import Config
 from catalog.handlers import LOCAL, reactions
-from catalog.queries import QUERIES
+from catalog.queries import queries
 from catalog.settings import CatalogSettings
 from contracts.events import Speaker
 from contracts.manifest import Manifest
@@ -26,4 +26,4 @@ def definition(settings: CatalogSettings) -> Definition:
     def vouch(version: str, manifest: Manifest) -> Manifest:
         return vouching.vouched(version, manifest, key)
 
-    return Definition(Speaker.CATALOG, reactions(Config(settings, vouch)), LOCAL, QUERIES, MIGRATIONS)
+    return Definition(Speaker.CATALOG, reactions(Config(settings, vouch)), LOCAL, queries(settings), MIGRATIONS)

@@ -1,27 +1,99 @@
 """Everything the catalog reacts to, as one table."""
 
-from catalog import counting, images, imports, pods, policies, publishes, seeking, withdrawals
+from catalog import (
+    aging,
+    assignment_edits,
+    assignments,
+    counting,
+    deletion,
+    editions,
+    flavours,
+    galleries,
+    hosting,
+    images,
+    imports,
+    intake,
+    lives,
+    markers,
+    pods,
+    policies,
+    publishes,
+    reassigning,
+    retention,
+    retries,
+    reviews,
+    rollouts,
+    schemas,
+    seeking,
+    shares,
+    tagging,
+    validations,
+    withdrawals,
+)
+from catalog.aging import JobAged
+from catalog.audit import audited
 from catalog.config import Config
 from catalog.counting import PublishOverdue
+from catalog.follow import RemovalDue
 from catalog.imports import ImportOverdue
+from catalog.pools import CopyStands, PodBack, PoolsDue, RolloutDue
+from catalog.retention import SweepGalleries
+from catalog.reviews import ReviewImage
+from catalog.rollouts import AssignmentFollows
+from catalog.shelves import ShelfChanged
 from catalog.timeline import recorded
 from runtime.work import Reaction
 
-LOCAL = ImportOverdue | PublishOverdue
+LOCAL = (
+    AssignmentFollows
+    | CopyStands
+    | ImportOverdue
+    | JobAged
+    | PodBack
+    | PoolsDue
+    | PublishOverdue
+    | RemovalDue
+    | ReviewImage
+    | RolloutDue
+    | ShelfChanged
+    | SweepGalleries
+)
 """What the catalog says to itself."""
 
 
 def reactions(config: Config) -> dict[type, Reaction]:
-    """Type of message -> reaction, each recorded in the timeline of its job."""
-    return recorded(
-        {
-            **images.reactions(),
-            **imports.reactions(config),
-            **publishes.reactions(config),
-            **counting.reactions(),
-            **withdrawals.reactions(config),
-            **seeking.reactions(config),
-            **pods.reactions(),
-            **policies.reactions(),
-        }
-    )
+    """Type of message -> reaction, each recorded in the audit log and, as long as its job is kept, in its timeline."""
+    return recorded(audited(aging.aging(_reactions(config), config.settings)))
+
+
+def _reactions(config: Config) -> dict[type, Reaction]:
+    return {
+        **galleries.reactions(config),
+        **images.reactions(config),
+        **tagging.reactions(config),
+        **flavours.reactions(),
+        **schemas.reactions(),
+        **imports.reactions(config),
+        **intake.reactions(config),
+        **publishes.reactions(config),
+        **counting.reactions(),
+        **withdrawals.reactions(config),
+        **lives.reactions(),
+        **editions.reactions(),
+        **validations.reactions(),
+        **deletion.reactions(config),
+        **retries.reactions(config),
+        **retention.reactions(config),
+        **reviews.reactions(config),
+        **seeking.reactions(config),
+        **shares.reactions(),
+        **pods.reactions(),
+        **policies.reactions(),
+        **markers.reactions(config),
+        **rollouts.reactions(config),
+        **assignments.reactions(config),
+        **assignment_edits.reactions(config),
+        **reassigning.reactions(config),
+        **hosting.reactions(config),
+        **aging.reactions(config.settings),
+    }

@@ -1,46 +1,35 @@
-"""Reactions of the import saga: the command, the word of a build pipeline, and what the source pod reports."""
+"""Beginning an import: the command that asks for one, and what is refused at once."""
 
-import re
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 
 import msgspec
 
-from catalog import references
-from catalog.config import Config, Vouch
-from catalog.documents import IMAGE, IMAGE_NAME, JOB, NUMBER, POD, VERSION, Claim, name_key, number_key
-from catalog.domain import image as images
-from catalog.domain import importing
+from catalog import images, quotas, references
+from catalog.config import Config
+from catalog.documents import COPY, IMAGE, JOB, NUMBER, POD, Claim, number_key
+from catalog.domain import admitting, definition, importing, lives, origin
+from catalog.domain import image as image_states
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
 from catalog.domain.image import Image
+from catalog.domain.life import Life
 from catalog.domain.number import normalise
 from catalog.domain.pod import enrolled
-from catalog.follow import follow, follow_import, version_of
-from catalog.references import ByName
+from catalog.domain.version import manifest_of
+from catalog.follow import follow
+from catalog.preparing import ImportOverdue as ImportOverdue
+from catalog.preparing import asked_of as asked_of
+from catalog.preparing import deadline, watch
+from catalog.preparing import overdue_name as overdue_name
+from catalog.preparing import reactions as preparing
+from catalog.references import ByName, Found
 from catalog.settings import CatalogSettings
-from contracts.errors import Failure, Problem
-from contracts.events import Event
-from contracts.events.from_pods import SourceDeleted, SourcePrepared, SourceRejected, SourceStarted
-from contracts.events.hub import VersionDeployed, VersionRequested
-from contracts.events.intake import ImageBuilt
-from contracts.names import ID
-from contracts.requests import Accepted, Actor, ImportVersion, RegisterImage
-from runtime.work import Get, Local, Message, Reaction, Ref, Work
-
-_id = re.compile(ID)
-
-
-class ImportOverdue(Local, frozen=True, kw_only=True, tag="import.overdue"):
-    """The deadline of an import passed."""
-
-    version: str
-
-
-def overdue_name(version: str) -> str:
-    """The name of the reminder of an import."""
-    return f"import/{version}"
+from contracts.definition import Capsule
+from contracts.errors import Problem
+from contracts.manifest import Source
+from contracts.names import copy_id
+from contracts.requests import Accepted, ImportVersion, RegisterImage
+from runtime.work import Get, Message, Reaction, Ref, Work
 
 
 def reactions(config: Config) -> dict[type, Reaction]:
@@ -48,98 +37,150 @@ def reactions(config: Config) -> dict[type, Reaction]:
     settings = config.settings
 
     def on_command(message: Message[ImportVersion], work: Work) -> Accepted | Problem:
-        return _accept(message.body, work, settings)
+        return accept(message.body, work, settings)
 
-    def as_command(message: Message[ImageBuilt]) -> ImportVersion:
-        return _as_command(message, settings.tenant_of(message.speaker))
-
-    def on_built(message: Message[ImageBuilt], work: Work) -> None:
-        command = as_command(message)
-        answer = _foreign(message, command) or _accept(command, work, settings)
-        if isinstance(answer, Problem):
-            _keep_refusal(command, answer, work)
-
-    def on_report(message: Message[SourceStarted | SourcePrepared | SourceRejected], work: Work) -> None:
-        _on_report(message, work, config.vouch)
-
-    report = Reaction(_report_keys, on_report)
     return {
-        ImportVersion: Reaction(lambda message, get: _import_keys(message.body, get), on_command),
-        ImageBuilt: Reaction(lambda message, get: _import_keys(as_command(message), get), on_built),
-        SourceStarted: report,
-        SourcePrepared: report,
-        SourceRejected: report,
-        SourceDeleted: Reaction(_report_keys, _on_deleted),
-        ImportOverdue: Reaction(_report_keys, _on_overdue),
+        ImportVersion: Reaction(lambda message, get: refs(message.body, get), on_command),
+        **preparing(config),
     }
 
 
-def _import_keys(command: ImportVersion, get: Get) -> Iterator[Ref]:
-    tenant = command.actor.tenant
+def refs(command: ImportVersion, get: Get) -> Iterator[Ref]:
+    """The documents that `accept` reads."""
+    tenant, source = command.actor.tenant, command.source
     yield from references.refs(tenant, command.image, get)
-    yield POD(command.source.pod)
+    parent: Image | None = None
+    if (made_from := command.origin) is not None:
+        yield from references.version_refs(tenant, made_from.image, made_from.number, get)
+        if (named := references.named_version(tenant, made_from.image, made_from.number, get)) is not None:
+            parent, source = get(IMAGE, named[1].image), origin.source_from(made_from, *named)
+            yield COPY(copy_id(named[0], source.pod, 0))
+    if source is not None:
+        yield POD(source.pod)
     id = references.image_id(tenant, command.image, get)
-    if id is not None and (image := get(IMAGE, id)) is not None and (number := _number(command, image)) is not None:
-        yield NUMBER(number_key(id, number))
+    reference = references.parse(command.image)
+    if id is not None and (image := get(IMAGE, id)) is not None:
+        yield from quotas.refs(image.tenant, image.gallery)
+        if (number := _number(command, image)) is not None:
+            yield NUMBER(number_key(id, number))
+    elif command.create and isinstance(reference, ByName):
+        yield from quotas.refs(tenant, reference.gallery)
+        register = admitting.registration(command, reference.gallery, reference.name, parent)
+        yield from images.register_refs(register, get)
 
 
 def _number(command: ImportVersion, image: Image) -> str | None:
-    return images.next_number(image) if command.number is None else normalise(command.number)
+    return image_states.next_number(image) if command.number is None else normalise(command.number)
 
 
-def _accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
+def accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
     """Start an import, or refuse it and change nothing."""
-    pod_known = enrolled(work.get(POD, command.source.pod))
-    problem = importing.objection_to(command, pod_known=pod_known)
+    problem = admitting.objection_to(command, work.message.at)
     if problem is not None:
         return problem
-    found = references.find(work, command.actor.tenant, command.image)
-    if found is not None:
-        return _start(command, *found, work, settings)
+    parent = _origin(command, work)
+    if isinstance(parent, Problem):
+        return parent
+    source = command.source
+    if parent is not None and command.origin is not None:
+        source = origin.source_from(command.origin, parent.id, parent.version)
+    if source is None:
+        raise TypeError("an import has a source or an origin")
+    problem = admitting.objection_to_pod(source.pod, known=enrolled(work.get(POD, source.pod)))
+    if problem is not None:
+        return problem
+    found = references.find_to_write(work, command.actor, command.image)
+    if not isinstance(found, Problem):
+        problem = admitting.objection_to_image(command, found[1]) or _objection(command, found[1], parent)
+        return problem or _into(command, found, source, parent, work, settings)
     reference = references.parse(command.image)
-    if not command.create or not isinstance(reference, ByName):
-        return references.image_not_found(command.image)
-    register = RegisterImage(
-        id=command.id,
-        actor=command.actor,
-        gallery=reference.gallery,
-        name=reference.name,
-        os_type=command.os_type,
+    if found.code != "image_not_found" or not command.create or not isinstance(reference, ByName):
+        return found
+    register = admitting.registration(
+        command, reference.gallery, reference.name, None if parent is None else parent.image
     )
-    id = work.new_id()
-    registered = images.decide_register(False, register, id)  # noqa: FBT003 - the name was just found to be free
-    if isinstance(registered, Problem):
-        return registered
+    problem = _objection(command, register, parent)
+    if problem is not None:
+        return problem
     work.saga = job = work.new_id()
-    for event in registered:
-        work.emit(event)
-        image = images.registered(event, register, work.message.at)
-        work.put(IMAGE_NAME, name_key(image.tenant, image.gallery, image.name), Claim(id=id))
-    return _start(command, id, image, work, settings, job=job)
+    made = images.register(work, settings, register, versions=1)
+    return made if isinstance(made, Problem) else _begin(command, made, source, parent, work, settings, job)
 
 
-def _start(
-    command: ImportVersion, id: str, image: Image, work: Work, settings: CatalogSettings, job: str | None = None
-) -> Accepted | Problem:
-    """Start an import into an image; ``job`` is given when the image was registered for it."""
-    at = work.message.at
-    number = _number(command, image)
-    taken = job is None and number is not None and work.get(NUMBER, number_key(id, number)) is not None
-    version_id = work.new_id()
-    deadline = at + timedelta(seconds=settings.import_deadline)
-    events = importing.decide_request(
-        command, image=id, version=version_id, number=number, taken=taken, deadline=deadline
+def _origin(command: ImportVersion, work: Work) -> Found | Problem | None:
+    """The version that the new one is made from, None when it is made from something else."""
+    if (asked := command.origin) is None:
+        return None
+    found = references.find_version(work, command.actor.tenant, asked.image, asked.number, reading=True)
+    if isinstance(found, Problem):
+        return found
+    copy = work.get(COPY, copy_id(found.id, origin.source_from(asked, found.id, found.version).pod, 0))
+    held = copy is not None and copy.state == "AVAILABLE"
+    problem = origin.objection_to_origin(asked, found.image, found.version, held=held)
+    return problem or lives.objection_to_use(found.image, found.version, work.message.at) or found
+
+
+def _objection(command: ImportVersion, image: Image | RegisterImage, parent: Found | None) -> Problem | None:
+    """Why the source cannot become a version of this image, as far as the hub knows."""
+    manifest = None if parent is None else manifest_of(parent.version)
+    return (
+        definition.objection_to_capsule(image, _capsule(command, parent))
+        or (None if parent is None else admitting.objection_to_likeness(image, parent.image))
+        or admitting.objection_to_file_type(command, definition.file_types(image), manifest)
     )
-    if isinstance(events, Problem):
-        return events
-    if job is None:
-        work.saga = job = work.new_id()
-    requested, *others = events
-    if not isinstance(requested, VersionRequested):
-        raise TypeError("an import starts with VersionRequested")
+
+
+def _into(
+    command: ImportVersion,
+    found: tuple[str, Image],
+    source: Source,
+    parent: Found | None,
+    work: Work,
+    settings: CatalogSettings,
+) -> Accepted | Problem:
+    """Start an import into an image that exists, or refuse it."""
+    id, image = found
+    number = _number(command, image)
+    taken = number is not None and work.get(NUMBER, number_key(id, number)) is not None
+    problem = admitting.objection_to_number(number, taken=taken) or quotas.objection(
+        work, settings, image.tenant, image.gallery, versions=1
+    )
+    if problem is not None:
+        return problem
+    work.saga = job = work.new_id()
+    quotas.take(work, image.tenant, image.gallery, versions=1)
+    return _begin(command, found, source, parent, work, settings, job)
+
+
+def _begin(
+    command: ImportVersion,
+    found: tuple[str, Image],
+    source: Source,
+    parent: Found | None,
+    work: Work,
+    settings: CatalogSettings,
+    job: str,
+) -> Accepted:
+    """The import is accepted: there is a version, a job, and a word to the pod."""
+    at, (id, image) = work.message.at, found
+    number, version_id = _number(command, image), work.new_id()
+    if number is None:
+        raise TypeError("an import that is accepted has a number")
+    asked = importing.asking(
+        command,
+        source,
+        image=id,
+        version=version_id,
+        number=number,
+        tenant=image.tenant,
+        deadline=deadline(at, settings),
+        room=quotas.room(work, settings, image.tenant, image.gallery),
+        expects=definition.expected(image, number),
+    )
+    requested = importing.begin(asked, number)
     work.emit(requested)
-    work.put(IMAGE, id, images.evolve(image, requested))
-    work.put(NUMBER, number_key(id, requested.number), Claim(id=version_id))
+    work.put(IMAGE, id, image_states.evolve(image, requested))
+    work.put(NUMBER, number_key(id, number), Claim(id=version_id))
     work.put(
         JOB,
         job,
@@ -151,122 +192,28 @@ def _start(
             gallery=image.gallery,
             name=image.name,
             version=version_id,
-            number=requested.number,
+            number=number,
+            asked=msgspec.json.encode(command).decode(),
             created=at,
             updated=at,
         ),
     )
-    follow(work, version_id, versions.requested(requested, at, job), others)
-    work.remind(overdue_name(version_id), deadline, ImportOverdue(version=version_id))
-    return Accepted(job=job, image=id, version=version_id, number=requested.number)
-
-
-def _foreign(message: Message[ImageBuilt], command: ImportVersion) -> Problem | None:
-    """The refusal of an event that names a tenant other than the one its speaker imports for."""
-    tenant = command.actor.tenant
-    if message.body.tenant in (None, tenant):
-        return None
-    return Problem(
-        code="forbidden",
-        detail=f"{message.speaker} imports for tenant {tenant}, not for {message.body.tenant}",
-        hint="Leave the tenant out, or let the operator assign it (IMPRINT_INTAKE_TENANTS of the catalog).",
+    version = msgspec.structs.replace(
+        versions.requested(requested, at, job),
+        description=command.description,
+        release_notes=command.release_notes,
+        excluded=command.exclude_from_latest,
+        life=Life(end_of_life=command.end_of_life),
+        parent="" if parent is None else parent.id,
+        capsule=_capsule(command, parent),
+        uefi=command.uefi or (None if parent is None else parent.version.uefi),
+        warnings=origin.warnings(command, image.os_state),
     )
+    follow(work, version_id, version, [asked])
+    watch(work, version_id, at, settings)
+    return Accepted(job=job, image=id, version=version_id, number=number)
 
 
-def _as_command(message: Message[ImageBuilt], tenant: str) -> ImportVersion:
-    """The import that a build pipeline asks for, in its own name (``intake:jenkins``) and for its own tenant."""
-    built = message.body
-    return ImportVersion(
-        id=message.id,
-        actor=Actor(tenant=tenant, name=message.speaker),
-        image=f"{built.gallery}/{built.image}",
-        create=True,
-        os_type=built.os_type,
-        source=built.source,
-        mode=built.mode,
-        file_type=built.file_type,
-        number=built.number,
-    )
-
-
-def _keep_refusal(command: ImportVersion, problem: Problem, work: Work) -> None:
-    """Nobody waits for an answer to an event: a refusal is a job that failed, so that people see it."""
-    at = work.message.at
-    gallery, _, name = command.image.partition("/")
-    work.saga = job = work.new_id()
-    work.put(
-        JOB,
-        job,
-        jobs.Failed(
-            kind="import",
-            tenant=command.actor.tenant,
-            actor=command.actor.name,
-            image="",
-            gallery=gallery,
-            name=name,
-            version="",
-            number=command.number or "",
-            failure=Failure(code=problem.code, step="request", text=problem.detail, hint=problem.hint),
-            created=at,
-            updated=at,
-        ),
-    )
-
-
-def _report_keys(message: Message[Any], get: Get) -> Iterator[Ref]:
-    id = message.body.version
-    yield VERSION(id)
-    version = get(VERSION, id)
-    if version is not None:
-        yield IMAGE(version.image)
-        yield JOB(version.job)
-
-
-def _on_report(
-    message: Message[SourceStarted | SourcePrepared | SourceRejected],
-    work: Work,
-    vouch: Vouch,
-) -> None:
-    said, id = message.body, message.body.version
-    work.saga = ""  # what a pod says belongs to a job only once it is believed
-    if _id.fullmatch(id) is None:
-        return
-    version = version_of(work, id)
-    if version is None or version.source.pod != message.pod:
-        # No version is ever forgotten: one that is not known was accepted by a newer database than this one, and what
-        # the pod holds may be all that there is of it. So it stays.
-        return
-    events = importing.decide(version, id, message.pod, said)
-    work.saga = version.import_job
-    if events:
-        after = follow_import(work, id, version, [_vouched(event, vouch) for event in events])
-        if isinstance(version, versions.Pending | versions.DeployingVm) and not isinstance(after, versions.DeployingVm):
-            work.forget(overdue_name(id))
-
-
-def _vouched(event: Event, vouch: Vouch) -> Event:
-    """What a pod says of the content becomes the hub's word once it is accepted, and from then on nobody else's."""
-    if not isinstance(event, VersionDeployed):
-        return event
-    return msgspec.structs.replace(event, manifest=vouch(event.version, event.manifest))
-
-
-def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
-    version = version_of(work, message.body.version)
-    work.saga = ""
-    if version is None or version.source.pod != message.pod:
-        return
-    work.saga = version.import_job
-    after = versions.without_source(version)
-    if after is not version:
-        work.put(VERSION, message.body.version, after)
-
-
-def _on_overdue(message: Message[ImportOverdue], work: Work) -> None:
-    id = message.body.version
-    version = version_of(work, id)
-    work.saga = ""
-    events = importing.decide_overdue(version, id)
-    if version is not None and events:
-        work.saga = version.import_job
-        follow_import(work, id, version, events)
+def _capsule(command: ImportVersion, parent: Found | None) -> Capsule | None:
+    """What the version consists of: as the command says, else as its origin."""
+    return command.capsule or (None if parent is None else parent.version.capsule)

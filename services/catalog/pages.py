@@ -15,7 +15,9 @@ from contracts.errors import Problem
 LARGEST = 1000
 BYTES = 512 * 1024
 
-K = TypeVar("K", str, int)
+K = TypeVar("K")
+Value = str | int | float
+"""What a list is sorted by."""
 
 
 class Cut(NamedTuple):
@@ -45,13 +47,24 @@ def after(cursor: str | None, kind: type[K]) -> K | Problem | None:
         key = msgspec.json.decode(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True), type=kind)
     except (binascii.Error, ValueError, msgspec.DecodeError, UnicodeError):
         key = None
-    if key is None or (isinstance(key, int) and abs(key) >= 2**63):
-        return Problem(
-            code="bad_request",
-            detail="the cursor is not one that this list gave",
-            hint="Use the cursor of the page before, unchanged, or none to start again.",
-        )
+    parts = key if isinstance(key, tuple) else (key,)
+    if key is None or any(isinstance(part, int) and abs(part) >= 2**63 for part in parts):
+        return foreign()
     return key
+
+
+def foreign() -> Problem:
+    """The refusal of a cursor that another list gave, or none."""
+    return Problem(
+        code="bad_request",
+        detail="the cursor is not one that this list gave",
+        hint="Use the cursor of the page before, unchanged, and the same order, or none to start again.",
+    )
+
+
+def cursor_at(key: object) -> str:
+    """The cursor of what follows the sort key ``key``."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()
 
 
 def cut(rows: Sequence[tuple[Any, ...]], limit: int, *, body: int) -> Cut:
@@ -69,4 +82,4 @@ def cut(rows: Sequence[tuple[Any, ...]], limit: int, *, body: int) -> Cut:
     if count == len(rows):
         return Cut(rows, None)
     page = rows[:count]
-    return Cut(page, base64.urlsafe_b64encode(msgspec.json.encode(page[-1][0])).decode())
+    return Cut(page, cursor_at(page[-1][0]))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from catalog.documents import ALL_PODS, FLEET, POD
+from catalog.documents import ALL_PODS, FLEET, HOSTED, POD
 from catalog.domain import pod as pods
-from catalog.domain.pod import Fleet, PodEvent
+from catalog.domain.pod import Fleet, PodEvent, reporting
+from catalog.pools import PodBack
 from contracts.events.hub import (
     PodConnected,
     PodDisconnected,
@@ -26,6 +27,7 @@ def reactions() -> dict[type, Reaction]:
 
 def _keys(message: Message[PodEvent], _: Get) -> Iterator[Ref]:
     yield POD(message.body.pod)
+    yield HOSTED(message.body.pod)
     yield FLEET(ALL_PODS)
 
 
@@ -37,6 +39,10 @@ def _on_pod(message: Message[PodEvent], work: Work) -> None:
     if after is before:
         return
     work.put(POD, event.pod, after)
+    back = reporting(after) and not reporting(before)
+    if work.get(HOSTED, event.pod) is not None and (back or not pods.enrolled(after)):
+        # Its pools are told again what is wanted; those of a pod that was removed are gone with it.
+        work.remind(f"pod/{event.pod}", message.at, PodBack(pod=event.pod))
     more = pods.enrolled(after) - pods.enrolled(before)
     if more:
         fleet = work.get(FLEET, ALL_PODS) or Fleet()

@@ -9,15 +9,15 @@ from catalog import references
 from catalog.config import Config
 from catalog.counting import PublishOverdue, overdue_name
 from catalog.documents import ALL_PODS, ASKED, FLEET, JOB, POD, RULES
+from catalog.domain import definition, lives, naming, publishing
 from catalog.domain import job as jobs
-from catalog.domain import naming, publishing
 from catalog.domain.asked import Asked, asked, remembered
 from catalog.domain.pod import enrolled
-from catalog.domain.version import Cancelled, DeployingVm, Pending, Version, manifest_of
+from catalog.domain.version import Cancelled, DeployingVm, Pending, Version, counted_of, manifest_of
 from catalog.follow import follow
 from catalog.references import Found
 from contracts.errors import Problem
-from contracts.requests import Accepted, Command, PublishVersion
+from contracts.requests import Accepted, Actor, Command, PublishVersion
 from runtime.work import Get, Message, Reaction, Ref, Work
 
 
@@ -25,13 +25,13 @@ def reactions(config: Config) -> dict[type, Reaction]:
     """The reaction to the publish command."""
 
     def on_command(message: Message[PublishVersion], work: Work) -> Accepted | Problem:
-        return _accept(message.body, work, config)
+        return accept(message.body, work, config)
 
-    return {PublishVersion: Reaction(_keys, on_command)}
+    return {PublishVersion: Reaction(lambda message, get: refs(message.body, get), on_command)}
 
 
-def _keys(message: Message[PublishVersion], get: Get) -> Iterator[Ref]:
-    command = message.body
+def refs(command: PublishVersion, get: Get) -> Iterator[Ref]:
+    """The documents that `accept` reads."""
     tenant = command.actor.tenant
     yield from references.version_refs(tenant, command.image, command.number, get)
     yield FLEET(ALL_PODS)
@@ -39,6 +39,7 @@ def _keys(message: Message[PublishVersion], get: Get) -> Iterator[Ref]:
     before: Asked | None = None
     if (found := references.named_version(tenant, command.image, command.number, get)) is not None:
         yield ASKED(found[0])
+        yield RULES(found[1].tenant)
         before = get(ASKED, found[0])
     for pod in {*naming.named(command), *naming.overridden(command), *_inherited(before)}:
         yield POD(pod)
@@ -50,28 +51,35 @@ def _inherited(before: Asked | None) -> Iterator[str]:
         yield from (*before.targets.pods, *before.more, *before.terms.overrides)
 
 
-def _accept(command: PublishVersion, work: Work, config: Config) -> Accepted | Problem:
+def accept(command: PublishVersion, work: Work, config: Config) -> Accepted | Problem:
     """Start a publish, or refuse it and change nothing."""
-    at, tenant, settings = work.message.at, command.actor.tenant, config.settings
-    found = references.find_version(work, tenant, command.image, command.number)
+    at, settings = work.message.at, config.settings
+    found = references.find_version_to_write(work, command.actor, command.image, command.number)
     if isinstance(found, Problem):
         return found
+    if (problem := lives.objection_to_publish(found.image, found.version)) is not None:
+        return problem
     before = work.get(ASKED, found.id)
     if before is not None:
-        before = _of_today(before, work)
+        before = _of_today(before, found.version, work)
     problem = publishing.objection_to_deadline(command)
     if problem is not None:
         return problem
     wanted = asked(command, before, at, settings.publish_deadline)
+    terms = definition.under(wanted.terms, found.image, found.version.number)
+    if isinstance(terms, Problem):
+        return terms
+    wanted = msgspec.structs.replace(wanted, terms=terms)
     problem = _objection(command, wanted, found, work)
     if problem is not None:
         return problem
     version = _vouched(found.version, found.id, config)
-    events = publishing.decide_request(version, found.id, command, wanted, work.floor)
+    fixed = not found.image.details.allow_deletion_of_replicated_locations
+    events = publishing.decide_request(version, found.id, command, wanted, work.floor, fixed=fixed)
     if isinstance(events, Problem):
         return events
     work.saga = job = work.new_id()
-    work.put(JOB, job, new_job("publish", command, found, work))
+    work.put(JOB, job, new_job("publish", command.actor, found, work, asked=command))
     work.put(ASKED, found.id, remembered(wanted, command.more))
     follow(work, found.id, msgspec.structs.replace(version, job=job), events)
     overdue = PublishOverdue(version=found.id, publication=events[-1].publication)
@@ -84,7 +92,7 @@ def _objection(command: PublishVersion, wanted: Asked, found: Found, work: Work)
     problem = naming.objection_to_shape(command, wanted)
     if problem is not None:
         return problem
-    fleet, rules = work.get(FLEET, ALL_PODS), work.get(RULES, command.actor.tenant)
+    fleet, rules = work.get(FLEET, ALL_PODS), work.get(RULES, found.image.tenant)
     pods = {name: work.get(POD, name) for name in (*naming.named(command), *naming.overridden(command))}
     any_pod = fleet is not None and fleet.pods > 0
     return (
@@ -94,8 +102,12 @@ def _objection(command: PublishVersion, wanted: Asked, found: Found, work: Work)
     )
 
 
-def _of_today(before: Asked, work: Work) -> Asked:
-    """What was asked for the last time without the pods that were removed since."""
+def _of_today(before: Asked, version: Version, work: Work) -> Asked:
+    """What was asked for the last time, without the pods that were removed since; and without being excluded from
+    `latest` where an edit took that back."""
+    publication = counted_of(version)
+    if publication is not None and publication.number <= version.promoted and before.terms.exclude_from_latest:
+        before = msgspec.structs.replace(before, terms=msgspec.structs.replace(before.terms, exclude_from_latest=False))
     gone = {pod for pod in _inherited(before) if not enrolled(work.get(POD, pod))}
     if not gone:
         return before
@@ -106,17 +118,18 @@ def _of_today(before: Asked, work: Work) -> Asked:
     return replace(before, targets=targets, more=more, terms=replace(before.terms, overrides=overrides))
 
 
-def new_job(kind: str, command: Command, found: Found, work: Work) -> jobs.Pending:
-    """The job of a command about a version."""
+def new_job(kind: jobs.Kind, actor: Actor, found: Found, work: Work, *, asked: Command | None = None) -> jobs.Pending:
+    """The job of a command about a version; ``asked`` is the command where a retry may give it again."""
     return jobs.Pending(
-        kind="unpublish" if kind == "unpublish" else "publish",
-        tenant=command.actor.tenant,
-        actor=command.actor.name,
+        kind=kind,
+        tenant=actor.tenant,
+        actor=actor.name,
         image=found.image_id,
         gallery=found.image.gallery,
         name=found.image.name,
         version=found.id,
         number=found.version.number,
+        asked="" if asked is None else msgspec.json.encode(asked).decode(),
         created=work.message.at,
         updated=work.message.at,
     )

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from catalog.documents import IMAGE, IMAGE_NAME, NUMBER, VERSION, name_key, number_key
 from catalog.domain.image import Image
+from catalog.domain.life import gone
 from catalog.domain.number import normalise
+from catalog.domain.revision import above
 from catalog.domain.version import Version
-from catalog.follow import version_of
 from contracts.errors import Problem
 from contracts.names import ID, NAME
+from contracts.requests import Actor
 from runtime.work import Get, Ref, Work
 
 _id = re.compile(ID)
@@ -76,20 +78,43 @@ def image_id(tenant: str, text: str, get: Get) -> str | None:
     return None
 
 
-def find(work: Work, tenant: str, text: str) -> tuple[str, Image] | None:
-    """The image and its id, None when there is none or when it is another tenant's: nobody learns which."""
+def find(work: Work, tenant: str, text: str, *, reading: bool = False) -> tuple[str, Image] | None:
+    """The image and its id, None when there is none or when it is another tenant's: nobody learns which.
+
+    For ``reading`` it may also be one of the standard class (named by its id), which belongs to all.
+    """
     id = image_id(tenant, text, work.get)
     image = None if id is None else work.get(IMAGE, id)
-    return None if id is None or image is None or image.tenant != tenant else (id, image)
+    if id is None or image is None:
+        return None
+    return (id, image) if image.tenant == tenant or (reading and image.image_class == "standard") else None
+
+
+def find_to_write(work: Work, actor: Actor, text: str) -> tuple[str, Image] | Problem:
+    """The image that ``actor`` is about to change, or why not: one of the standard class is changed by operators only
+    (features.md G1)."""
+    found = find(work, actor.tenant, text, reading=True)
+    if found is None:
+        return image_not_found(text)
+    if found[1].image_class == "standard" and not actor.operator:
+        return Problem(
+            code="class_read_only",
+            detail=f"{found[1].gallery}/{found[1].name} is the provider's",
+            hint="Make an image of your own from one of its versions.",
+            data={"image": found[0]},
+        )
+    return found
 
 
 class Found(NamedTuple):
-    """A version that a client named, and its image."""
+    """A version that a client named, and its image. ``version`` is as `follow.version_of` has it; ``known`` is the
+    revision at which people know it, 0 where nobody named it."""
 
     image_id: str
     image: Image
     id: str
     version: Version
+    known: int = 0
 
 
 def version_refs(tenant: str, text: str, number: str, get: Get) -> Iterator[Ref]:
@@ -112,11 +137,19 @@ def named_version(tenant: str, text: str, number: str, get: Get) -> tuple[str, V
     return None if version is None else (claim.id, version)
 
 
-def find_version(work: Work, tenant: str, text: str, number: str) -> Found | Problem:
-    """The version of this number, or why there is none that the tenant can see."""
-    found = find(work, tenant, text)
-    if found is None:
-        return image_not_found(text)
+def find_version(work: Work, tenant: str, text: str, number: str, *, reading: bool = False) -> Found | Problem:
+    """The version of this number, or why there is none that the tenant can see (``reading`` as in `find`)."""
+    found = find(work, tenant, text, reading=reading)
+    return image_not_found(text) if found is None else _version_of(work, found, number)
+
+
+def find_version_to_write(work: Work, actor: Actor, text: str, number: str) -> Found | Problem:
+    """The version that ``actor`` is about to change, or why not, as `find_to_write`."""
+    found = find_to_write(work, actor, text)
+    return found if isinstance(found, Problem) else _version_of(work, found, number)
+
+
+def _version_of(work: Work, found: tuple[str, Image], number: str) -> Found | Problem:
     normal = normalise(number)
     if normal is None:
         return Problem(
@@ -125,10 +158,10 @@ def find_version(work: Work, tenant: str, text: str, number: str) -> Found | Pro
             hint="Give three integers as in 1.2.0.",
         )
     claim = work.get(NUMBER, number_key(found[0], normal))
-    version = None if claim is None else version_of(work, claim.id)
-    if claim is None or version is None:
+    stored = None if claim is None else work.get(VERSION, claim.id)
+    if claim is None or stored is None or gone(stored.life):
         return version_not_found(normal)
-    return Found(*found, claim.id, version)
+    return Found(*found, claim.id, above(stored, work.floor), stored.revision)
 
 
 def version_not_found(number: str) -> Problem:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from catalog.config import Config
-from catalog.documents import ASKED, VERSION
+from catalog.documents import ASKED, IMAGE, VERSION
 from catalog.domain import withdrawing
 from catalog.domain.asked import Asked
 from catalog.follow import version_of
@@ -25,7 +25,10 @@ def reactions(config: Config) -> dict[type, Reaction]:
             since = (message.at - asked.sought).total_seconds()
             if 0 <= since < settings.sought_interval:
                 return  # each pod that holds the version makes the replicator seek it
-        events = withdrawing.decide_sought(version, id, asked, message.at, settings.publish_deadline)
+        image = None if version is None else work.get(IMAGE, version.image)
+        fixed = image is not None and not image.details.allow_deletion_of_replicated_locations
+        events = withdrawing.decide_sought(version, id, asked, message.at, settings.publish_deadline, fixed=fixed)
+        events += withdrawing.decide_held(version, id, message.body.pod)
         if version is None or not events:
             return
         work.saga = version.job
@@ -41,6 +44,8 @@ def _told(asked: Asked, message: Message[VersionSought]) -> Asked:
     return msgspec.structs.replace(asked, sought=message.at)
 
 
-def _keys(message: Message[VersionSought], _: Get) -> Iterator[Ref]:
+def _keys(message: Message[VersionSought], get: Get) -> Iterator[Ref]:
     yield VERSION(message.body.version)
     yield ASKED(message.body.version)
+    if (version := get(VERSION, message.body.version)) is not None:
+        yield IMAGE(version.image)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from contracts.definition import MOST_TAGS
+from contracts.keeping import Quota
 from runtime.settings import Settings
 
 
@@ -12,6 +14,8 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     """The key that signs manifests, made when missing, with ``.pub`` beside it; by default in the data folder."""
     import_deadline: float = 6 * 3600.0
     """From acceptance of an import to the source pod's last word; then the version is FAILED."""
+    import_silence: float = 180.0
+    """Without a word from the source pod, after which it is asked again; connectors say one a minute at work."""
     publish_deadline: float = 4 * 3600.0
     """For the copies of a publish, when the command names none."""
     intake_tenants: str = ""
@@ -25,6 +29,38 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     """For pods in touch to delete the copies of an unpublished version; then it is over, and they delete them later."""
     sought_interval: float = 30.0
     """How often at most the replicator is told again what is wanted of a version that it does not know."""
+
+    pool_interval: float = 300.0
+    """Between looks at an assignment of which something is still to come: its pods are told again what is wanted."""
+    purge_interval: float = 86_400.0
+    """How often a soft-deleted version whose time is over is looked at again, while something still uses it."""
+    discard_interval: float = 12 * 3600.0
+    """How often a pod that does not report is told again to drop the source of a deleted version, until it is back."""
+
+    job_days: float = 90.0
+    """Days for which a job and its timeline are kept."""
+    most_tags: int = MOST_TAGS
+    """Of an image (features.md A11)."""
+    most_galleries: int = 100
+    """Of a tenant for which no quota was set; so are the next three (features.md A3)."""
+    most_images: int = 1000
+    """In all galleries of a tenant."""
+    most_versions: int = 10_000
+    """In all galleries of a tenant, imports under way included."""
+    most_bytes: int = 0
+    """Of the disk files of a tenant's versions, however many copies there are; 0 is no limit."""
+    retention_interval: float = 24 * 3600.0
+    """How often each image is held against the retention policies of its tenant."""
+
+    @property
+    def quota(self) -> Quota:
+        """What a tenant may hold for which nothing else was set."""
+        return Quota(
+            galleries=self.most_galleries,
+            images=self.most_images,
+            versions=self.most_versions,
+            bytes=self.most_bytes or None,
+        )
 
     @property
     def key_path(self) -> Path:

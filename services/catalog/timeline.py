@@ -4,6 +4,7 @@ Done once, around all reactions, in the transaction of the reaction itself: a ti
 would sooner or later tell another story.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,10 @@ def recorded(reactions: Mapping[type, Reaction]) -> dict[type, Reaction]:
     The saga is what the handler left in ``work.saga``. A handler empties it for a report that it does not believe, so
     that no pod can write into the timeline of a job that is not its own.
     """
-    return {kind: Reaction(reaction.keys, _recording(kind, reaction.handle)) for kind, reaction in reactions.items()}
+    return {
+        kind: dataclasses.replace(reaction, handle=_recording(kind, reaction.handle))
+        for kind, reaction in reactions.items()
+    }
 
 
 def _recording(kind: type, handle: Handle) -> Handle:

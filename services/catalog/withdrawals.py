@@ -8,11 +8,11 @@ import msgspec
 from catalog import references
 from catalog.config import Config
 from catalog.counting import PublishOverdue, overdue_name, recounted
-from catalog.documents import IMAGE, JOB, VERSION
+from catalog.documents import JOB, USES, VERSION
 from catalog.domain import job as jobs
-from catalog.domain import outcome, withdrawing
+from catalog.domain import lives, outcome, removal, withdrawing
 from catalog.domain.version import Cancelling, DeployingVm, Pending, Unpublishing, Version
-from catalog.follow import follow, follow_import, version_of
+from catalog.follow import follow, follow_import, refs, version_of
 from catalog.imports import overdue_name as import_overdue_name
 from catalog.publishes import new_job
 from catalog.references import Found
@@ -51,6 +51,8 @@ def _keys(message: Message[UnpublishVersion | CancelPublish], get: Get) -> Itera
     yield from references.version_refs(tenant, command.image, command.number, get)
     if (found := references.named_version(tenant, command.image, command.number, get)) is not None:
         yield JOB(found[1].job)
+        yield from refs(found[1], get)
+        yield USES(found[0])
 
 
 def _job_keys(message: Message[CancelJob], get: Get) -> Iterator[Ref]:
@@ -58,14 +60,22 @@ def _job_keys(message: Message[CancelJob], get: Get) -> Iterator[Ref]:
     job = get(JOB, message.body.job)
     if job is not None:
         yield VERSION(job.version)
-        yield IMAGE(job.image)
+        if (version := get(VERSION, job.version)) is not None:
+            yield from refs(version, get)
 
 
 def _unpublish(command: UnpublishVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
-    found = references.find_version(work, command.actor.tenant, command.image, command.number)
+    found = references.find_version_to_write(work, command.actor, command.image, command.number)
     if isinstance(found, Problem):
         return found
     version = found.version
+    problem = (
+        lives.objection_to_publish(found.image, version)
+        or _fixed(found)
+        or removal.objection_to_users(version, work.get(USES, found.id))
+    )
+    if problem is not None:
+        return problem
     events = withdrawing.decide_unpublish(version, found.id, work.floor)
     if isinstance(events, Problem):
         return events
@@ -75,13 +85,25 @@ def _unpublish(command: UnpublishVersion, work: Work, settings: CatalogSettings)
     if before is not None:
         work.put(JOB, version.job, jobs.superseded(before, work.message.at, counts_of(version)))
     work.saga = job = work.new_id()
-    work.put(JOB, job, new_job("unpublish", command, found, work))
-    _say(work, found.id, msgspec.structs.replace(version, job=job), events, settings.unpublish_deadline)
+    work.put(JOB, job, new_job("unpublish", command.actor, found, work))
+    take_back(work, found.id, msgspec.structs.replace(version, job=job), events, settings.unpublish_deadline)
     return _accepted(found, job)
 
 
+def _fixed(found: Found) -> Problem | None:
+    """Why copies stay where they are: the image says so (features.md F3). Deleting the version removes them."""
+    if found.image.details.allow_deletion_of_replicated_locations:
+        return None
+    return Problem(
+        code="deletion_of_locations_forbidden",
+        detail=f"copies of image {found.image.name} may not be removed from pods",
+        hint="Allow it in the image (allow_deletion_of_replicated_locations), or delete the version.",
+        data={"number": found.version.number},
+    )
+
+
 def _cancel(command: CancelPublish, work: Work, settings: CatalogSettings) -> Accepted | Problem:
-    found = references.find_version(work, command.actor.tenant, command.image, command.number)
+    found = references.find_version_to_write(work, command.actor, command.image, command.number)
     if isinstance(found, Problem):
         return found
     events = withdrawing.decide_cancel(found.version, found.id, work.floor)
@@ -96,7 +118,7 @@ def _cancel_job(command: CancelJob, work: Work, settings: CatalogSettings) -> Jo
     if job is None or job.tenant != command.actor.tenant:
         return references.job_not_found(command.job)
     version = version_of(work, job.version)
-    if version is None or not jobs.running(job) or job.kind == "unpublish" or version.job != command.job:
+    if version is None or not jobs.running(job) or job.kind in ("unpublish", "delete") or version.job != command.job:
         return withdrawing.nothing_under_way(f"job {command.job} is {job.__struct_config__.tag} ({job.kind})")
     events = withdrawing.decide_cancel(version, job.version, work.floor)
     if isinstance(events, Problem):
@@ -111,10 +133,10 @@ def _give_up(work: Work, id: str, version: Version, events: list[Event], setting
         follow_import(work, id, version, events)
         work.forget(import_overdue_name(id))
     elif events:
-        _say(work, id, version, events, settings.cancel_deadline)
+        take_back(work, id, version, events, settings.cancel_deadline)
 
 
-def _say(work: Work, id: str, version: Version, events: list[Event], seconds: float) -> None:
+def take_back(work: Work, id: str, version: Version, events: list[Event], seconds: float) -> None:
     """Say that copies are to go, and wait for them; there may be none to wait for."""
     after = follow(work, id, version, events)
     if not isinstance(after, Cancelling | Unpublishing):

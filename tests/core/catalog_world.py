@@ -39,7 +39,7 @@ from contracts.requests import (
     UnpublishVersion,
 )
 from core.driver import START, Driver
-from runtime.work import Emitted
+from runtime.work import Emitted, Reminder
 
 ADA = Actor(tenant="acme", name="ada")
 EVE = Actor(tenant="evil", name="eve")
@@ -70,6 +70,11 @@ class World(Driver):
         self._command = itertools.count(1)
         for n in range(1, pods + 1):
             self.say(PodEnrolled(pod=f"pod-{n}", hypervisor="qemu", revision=1), "replicator")
+
+    @property
+    def under_way(self) -> dict[str, Reminder]:
+        """The reminders of what goes on, without those of housekeeping: old jobs, images for retention policies."""
+        return {name: one for name, one in self.reminders.items() if not name.startswith(("job/", "shelf/"))}
 
     def command_id(self) -> str:
         return f"{next(self._command):032x}"

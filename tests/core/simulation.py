@@ -9,7 +9,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,18 +22,23 @@ from contracts.errors import Problem
 from contracts.events import SPEAKER_OF, Speaker
 from contracts.events.from_pods import CopyCorrupted, PodReported
 from contracts.events.hub import Targets
+from contracts.keeping import SoftDelete
 from contracts.manifest import Source
 from contracts.requests import (
     Accepted,
     Actor,
     CancelPublish,
     Command,
+    CreateGallery,
+    DeleteVersion,
     EditPlacement,
     ImportVersion,
     PausePlacement,
     PublishVersion,
     RemoveCopy,
     RepairCopy,
+    RestoreVersion,
+    SetEnabled,
     UnpublishVersion,
     command_id,
 )
@@ -71,6 +76,8 @@ class Weather:
     delay: float = 4.0
     meddle: int = 0
     """What people do to a publish while it is under way, at most so many things."""
+    mark: int = 0
+    """How often at most they disable, enable, delete or restore the version meanwhile."""
     temper: Temper = field(default_factory=Temper)
 
 
@@ -91,6 +98,8 @@ MEDDLING = Weather(
     ),
 )
 """People change their minds, pods lose what they had and find what they dropped."""
+MARKING = replace(MEDDLING, mark=4)
+"""They also disable and delete what is published, softly or for good, and bring some of it back."""
 
 
 @dataclass(order=True)
@@ -313,6 +322,8 @@ class Simulation:
 
     def _user(self) -> None:
         """Import once all pods are known, publish what was imported, publish again what did not arrive everywhere."""
+        if self.weather.mark and not self._said_so:
+            self._tell(CreateGallery(actor=ACTOR, id=self._id(), name="default", soft_delete=SoftDelete(enabled=True)))
         if not self.commands:
             fleet = self.catalog.get(FLEET, ALL_PODS)
             if fleet is not None and fleet.pods == PODS:
@@ -346,7 +357,20 @@ class Simulation:
         """Do something to the publish at times that suit nobody; in the end let what was paused go on."""
         for _ in range(self.rng.randint(0, self.weather.meddle)):
             self.later(self.rng.uniform(0, 200), self._change_mind)
+        for _ in range(self.rng.randint(0, self.weather.mark) if self.weather.mark else 0):
+            self.later(self.rng.uniform(0, 600), self._mark)
         self.later(400, lambda: self._steer(PausePlacement, resume=True))  # after the last of them has arrived
+
+    def _mark(self) -> None:
+        """Disable, enable, delete or restore the version."""
+        told: dict[str, Any] = {"actor": ACTOR, "id": self._id(), "image": "default/win", "number": self._number()}
+        match self.rng.randint(0, 4):
+            case 0 | 1:
+                self._tell(SetEnabled(**told, enabled=self._chance(0.7)))
+            case 2 | 3:
+                self._tell(DeleteVersion(**told, bypass_soft_delete=self._chance(0.4)))
+            case 4:
+                self._tell(RestoreVersion(**told))
 
     def _change_mind(self) -> None:
         pod = self.rng.choice(sorted(self.pods))

@@ -4,8 +4,20 @@ from typing import Any
 
 import pytest
 
+from contracts.errors import Problem
 from contracts.events.hub import PlacementPlanned, VersionPublishRequested
-from core.catalog_world import World, announced, available, planned
+from contracts.requests import (
+    CreateGallery,
+    DeleteImage,
+    DeleteVersion,
+    DropGallery,
+    EditGallery,
+    EditVersion,
+    SetDeprecation,
+    SetEnabled,
+    SetProtection,
+)
+from core.catalog_world import ADA, World, announced, available, planned, refused
 from core.replicating import DEADLINE, House, publishing, unpublishing
 from replicator.documents import PLACEMENT
 
@@ -61,3 +73,37 @@ def test_what_is_called_off_is_also_the_publish_that_the_older_database_does_not
     assert house.get(PLACEMENT, placement.version) is not None
     again = house.say(publishing(FLOOR + 1, deadline=DEADLINE), "catalog")
     assert any(isinstance(one.event, PlacementPlanned) for one in again), "a later publish is heard"
+
+
+VERSION: dict[str, Any] = {"actor": ADA, "image": "base", "number": "1.0.0"}
+IMAGE: dict[str, Any] = {"actor": ADA, "image": "empty"}
+GALLERY: dict[str, Any] = {"actor": ADA, "gallery": "lab"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "revision", "given"),
+    [
+        (EditVersion, 3, VERSION | {"changes": {"hidden": True, "revision": 3}}),
+        (DeleteVersion, 3, VERSION),
+        (SetEnabled, 3, VERSION | {"enabled": False}),
+        (SetProtection, 3, VERSION | {"protected": True}),
+        (SetDeprecation, 3, VERSION | {"state": "DEPRECATED"}),
+        (SetEnabled, 1, IMAGE | {"enabled": False}),
+        (DeleteImage, 1, IMAGE),
+        (EditGallery, 1, GALLERY | {"changes": {"description": "mine", "revision": 1}}),
+        (DropGallery, 1, GALLERY),
+    ],
+)
+def test_what_was_there_before_can_be_changed_at_the_revision_that_queries_show(
+    kind: Any, revision: int, given: dict[str, Any]
+) -> None:
+    world = World()
+    world.deployed()
+    world.register("empty")
+    world.ask(CreateGallery(id=world.command_id(), actor=ADA, name="lab"))
+    world.floor, before = FLOOR, len(world.emitted)
+    refused(world.ask(kind(id=world.command_id(), revision=revision - 1, **given)), "revision_mismatch")
+    assert len(world.emitted) == before
+    reply = world.ask(kind(id=world.command_id(), revision=revision, **given))
+    assert not isinstance(reply, Problem), reply
+    assert max(event.revision for event in world.events()[before:] if hasattr(event, "revision")) == FLOOR + 1

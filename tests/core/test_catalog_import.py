@@ -19,7 +19,7 @@ from core.driver import START
 def test_an_import_asks_the_source_pod_and_is_pending_until_it_starts() -> None:
     world = World()
     accepted = world.import_("tools/base", mode="convert", file_type="raw", datastore="fast")
-    assert world.said(world.emitted) == ["image.registered", "version.requested", "source.requested"]
+    assert world.said(world.emitted) == ["gallery.created", "image.registered", "version.requested", "source.requested"]
     asked = world.events()[-1]
     assert (asked.pod, asked.attempt, asked.mode, asked.file_type) == ("pod-1", 1, "convert", "raw")
     assert asked.datastore == "fast"
@@ -39,7 +39,7 @@ def test_the_states_of_a_good_import() -> None:
     assert world.state(accepted.version) == "DEPLOYMENT_DONE"
     assert world.job_state(accepted.job) == "SUCCESS"
     assert world.version(accepted.version).manifest == vouched(accepted.version, manifest())
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 def test_a_signature_that_a_pod_puts_into_its_manifest_is_replaced_by_the_hubs() -> None:
@@ -146,10 +146,8 @@ def test_a_freed_number_is_not_freed_again_by_a_repeated_report() -> None:
         ({"number": "01.0.0"}, "version_number_invalid"),
         ({"number": "1.0.0\n"}, "version_number_invalid"),
         ({"number": "latest"}, "version_number_invalid"),
-        (
-            {"source": msgspec.structs.replace(SOURCE, kind="snapshot")},  # type: ignore[arg-type]
-            "source_kind_unsupported",
-        ),
+        ({"source": msgspec.structs.replace(SOURCE, kind="url")}, "source_kind_unsupported"),
+        ({"source": msgspec.structs.replace(SOURCE, kind="bundle")}, "source_kind_unsupported"),
     ],
 )
 def test_what_the_hub_knows_is_refused_at_once_and_changes_nothing(given: dict[str, Any], code: str) -> None:
@@ -159,7 +157,7 @@ def test_what_the_hub_knows_is_refused_at_once_and_changes_nothing(given: dict[s
     refused(world.import_(given.pop("image"), **given), code)
     assert world.documents == before
     assert world.emitted == []
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 def test_another_tenants_image_is_not_there_by_id_and_a_name_is_each_tenants_own() -> None:
@@ -221,7 +219,7 @@ def test_a_refusal_by_the_pod_fails_the_version_the_first_image_and_the_job() ->
     assert world.version(accepted.version).manifest is None
     assert world.job_state(accepted.job) == "FAILURE"
     assert world.job(accepted.job).failure.code == "vm_not_found"
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 def test_an_image_fails_only_when_no_import_is_left_that_could_save_it() -> None:
@@ -284,7 +282,8 @@ def test_an_import_that_is_overdue_fails_and_late_bytes_are_discarded() -> None:
     world = World()
     accepted = world.import_()
     world.started(accepted.version)
-    assert world.pass_time(SETTINGS.import_deadline - 1) == []
+    silent = world.said(world.pass_time(SETTINGS.import_deadline - 1))
+    assert set(silent) == {"source.requested"}, "it is asked again meanwhile"
     said = world.pass_time(2)
     assert world.said(said) == ["version.failed", "source.discarded", "image.failed"]
     assert world.version(accepted.version).failure.code == "deadline_exceeded"
@@ -330,7 +329,7 @@ def test_a_build_pipeline_starts_an_import_in_its_own_name() -> None:
     world = World()
     built = ImageBuilt(gallery="golden", image="web", source=SOURCE, tenant="acme", number="3.1", os_type="windows")
     said = world.say(built, "intake:jenkins")
-    assert world.said(said) == ["image.registered", "version.requested", "source.requested"]
+    assert world.said(said) == ["gallery.created", "image.registered", "version.requested", "source.requested"]
     (job,) = world.all(JOB).values()
     assert (job.actor, job.tenant, job.gallery, job.name, job.number) == (
         "intake:jenkins",

@@ -250,7 +250,7 @@ def test_copies_move_the_version_from_publishing_to_available() -> None:
     assert world.state(version) == "AVAILABLE"
     assert world.job_state(job) == "SUCCESS"
     assert world.job(job).copies.available == 2
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 OUTCOMES = {
@@ -316,7 +316,7 @@ def test_the_order_of_copy_events_does_not_matter(fates: tuple[str, str, str]) -
         )
     assert len(ends) == 1
     assert world.state(version) == OUTCOMES[fates]
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 def test_the_counts_told_are_those_of_the_publish() -> None:
@@ -427,7 +427,7 @@ def test_a_refused_placement_fails_the_job_and_leaves_the_version_as_it_was() ->
     assert world.state(version) == "DEPLOYMENT_DONE"
     assert world.version(version).failure.code == "no_target"
     assert (world.job_state(job), world.job(job).failure.code) == ("FAILURE", "no_target")
-    assert world.reminders == {}
+    assert world.under_way == {}
     world.publish()
     assert world.events()[-1].publication == 2
     assert not world.events()[-1].terms.exclude_from_latest

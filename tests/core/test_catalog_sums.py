@@ -306,4 +306,4 @@ def test_the_catalog_agrees_with_the_replicator_whatever_is_done(seed: int, in_o
         assert not model.count("AVAILABLE")
     assert all(world.job_state(job) in ("SUCCESS", "PARTIAL", "FAILURE", "CANCELLED") for job in jobs)
     assert world.version(model.version).usable == (end in ("AVAILABLE", "PARTIALLY_AVAILABLE"))
-    assert world.reminders == {}
+    assert world.under_way == {}

@@ -5,11 +5,11 @@ from typing import Any, get_args
 import msgspec
 
 from catalog.handlers import LOCAL
-from catalog.queries import QUERIES
+from catalog.queries import queries
 from contracts.events import SPEAKERS, Speaker
 from contracts.requests import REPLIES, Command
 from contracts.topology import HEARS
-from core.catalog_world import World, available, copying, delayed, failed, planned
+from core.catalog_world import SETTINGS, World, available, copying, delayed, failed, planned
 from core.driver import Driver
 
 
@@ -28,7 +28,7 @@ def test_the_catalog_reacts_to_exactly_what_it_hears_its_commands_and_itself() -
 
 
 def test_every_query_of_the_catalog_has_an_answer() -> None:
-    assert set(QUERIES) == {kind for kind in REPLIES if kind.subject().startswith("query.catalog.")}
+    assert set(queries(SETTINGS)) == {kind for kind in REPLIES if kind.subject().startswith("query.catalog.")}
 
 
 def test_the_catalog_says_only_what_is_its_own_to_say() -> None:
@@ -45,7 +45,7 @@ def test_locals_survive_the_store() -> None:
     world.import_()
     world.publish()
     decode = msgspec.json.Decoder(LOCAL).decode
-    bodies: list[Any] = [one.body for one in world.reminders.values()]
+    bodies: list[Any] = [one.body for one in world.under_way.values()]
     assert len(bodies) == 2
     assert [decode(msgspec.json.encode(body)) for body in bodies] == bodies
 

@@ -65,7 +65,7 @@ def test_a_cancel_waits_for_the_copies_to_be_given_up_and_keeps_what_is_availabl
     assert (event.available, event.failed, event.cancelled) == (1, 0, 2)
     assert (world.state(version), world.job_state(job)) == ("PARTIALLY_AVAILABLE", "CANCELLED")
     assert (world.job(job).copies.available, world.job(job).copies.cancelled) == (1, 2)
-    assert world.reminders == {}
+    assert world.under_way == {}
 
 
 def test_a_cancel_before_any_copy_is_available_makes_the_version_ready_to_publish_again() -> None:
@@ -205,7 +205,7 @@ def test_a_cancelled_import_leaves_no_bytes_and_its_number_free(started: bool) -
     assert world.state(accepted.version) == "CANCELLED"
     assert world.version(accepted.version).failure.code == "cancelled"
     assert world.get(NUMBER, number_key(accepted.image, "1.0.0")) is None
-    assert world.reminders == {}
+    assert world.under_way == {}
     assert world.said(world.prepared(accepted.version)) == ["source.discarded"], "it was ready all the same"
     assert world.rejected(accepted.version) == []
     assert world.deployed().number == "1.0.0"
@@ -231,7 +231,7 @@ def test_an_unpublish_is_over_when_no_pod_in_touch_has_a_copy() -> None:
     assert world.said(said) == ["version.withdrawn"]
     assert (said[0].event.reason, said[0].saga) == ("unpublished", job)  # type: ignore[attr-defined]
     assert (world.state(version), world.job_state(job)) == ("DEPLOYMENT_DONE", "SUCCESS")
-    assert world.reminders == {}
+    assert world.under_way == {}
     assert world.job_state(before) == "SUCCESS"
     assert world.copy(removed(version, "pod-3")) == [], "when it is back"
     assert world.state(version) == "DEPLOYMENT_DONE"
@@ -310,7 +310,7 @@ def test_an_all_or_nothing_publish_that_fails_is_as_if_it_had_not_been() -> None
     assert (said[0].event.reason, said[0].event.failure.code) == ("rolled_back", "all_or_nothing")  # type: ignore[attr-defined]
     assert (world.state(version), world.job_state(job)) == ("DEPLOYMENT_DONE", "FAILURE")
     assert world.job(job).failure.code == "all_or_nothing"
-    assert world.reminders == {}
+    assert world.under_way == {}
     assert world.copy(rolled_back(version)) == []
 
 

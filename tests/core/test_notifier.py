@@ -137,6 +137,27 @@ def test_an_event_that_names_its_tenant_makes_the_version_known(world: World) ->
     assert len(world.waiting(hook)) == 1
 
 
+def test_an_event_about_an_image_or_a_pool_goes_to_the_tenant_that_it_names(world: World) -> None:
+    world.hook(events=("image.*", "assignment.*"))
+    world.version("provider", "7" * 32)
+    world.say(hub.ImageDisabled(image=IMAGE_ID, tenant="acme", revision=2), "catalog")
+    pool = {"assignment": "9" * 32, "tenant": "acme"}
+    world.say(hub.AssignmentUpdated(**pool, image=IMAGE_ID, version="7" * 32, cause="marker", revision=2), "catalog")
+    world.say(hub.AssignmentDeleted(**pool, revision=3), "catalog")
+    world.say(hub.AssignmentDeleted(assignment="8" * 32, tenant="beta", revision=3), "catalog")
+    assert len(world.all(DELIVERY)) == 3
+
+
+def test_whose_a_version_is_cannot_be_learned_from_another_tenants_pool(world: World) -> None:
+    world.hook(events=("copy.*",))
+    settled = hub.AssignmentSettled(
+        assignment="9" * 32, tenant="acme", pod="pod-1", version="7" * 32, state="IN_SYNC", revision=2
+    )
+    world.say(settled, "catalog")
+    world.started(version="7" * 32)
+    assert world.all(DELIVERY) == {}
+
+
 @pytest.mark.parametrize(
     ("filters", "passes"),
     [
@@ -220,7 +241,7 @@ def test_only_the_answer_to_its_creation_shows_a_secret(world: World) -> None:
         ({"url": "http://2130706433/"}, "hook_url"),
         ({"url": "ftp://example.com/"}, "hook_url"),
         ({"url": "https://me@example.com/"}, "hook_url"),
-        ({"events": ("image.*",)}, "validation_failed"),
+        ({"events": ("gallery.*",)}, "validation_failed"),
         ({"events": ("copy.exploded",)}, "validation_failed"),
         ({"secret": "whsec_not base64!!"}, "validation_failed"),
         ({"secret": "whsec_dG9vIHNob3J0"}, "validation_failed"),

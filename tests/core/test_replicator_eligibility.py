@@ -167,6 +167,49 @@ def test_replicas_count_only_datastores_of_the_type_that_is_asked_for() -> None:
     assert reason(of, replicas=2, terms=terms) == "replicas"
 
 
+def needing(**requires: Any) -> dict[str, Any]:
+    return {"terms": Terms(requires=Requirements(**requires))}
+
+
+ABLE = pod(capabilities=("trusted_launch", "secureboot", "gpu.nvidia"))
+
+
+@pytest.mark.parametrize(
+    ("of", "case", "code"),
+    [
+        (pod(), needing(capabilities=("trusted_launch",)), "capability_missing"),
+        (ABLE, needing(capabilities=("trusted_launch",)), ""),
+        (ABLE, needing(capabilities=("trusted_launch", "secureboot")), ""),
+        (ABLE, needing(capabilities=("trusted_launch", "confidential")), "capability_missing"),
+        (pod(), needing(gpu_types=("nvidia",)), "gpu_missing"),
+        (ABLE, needing(gpu_types=("nvidia",)), ""),
+        (ABLE, needing(gpu_types=("amd", "nvidia")), ""),
+        (ABLE, needing(gpu_types=("amd",)), "gpu_missing"),
+        (pod(capabilities=("nvidia",)), needing(gpu_types=("nvidia",)), "gpu_missing"),
+        (pod(), needing(disallowed_disk_types=("ssd",)), "disk_type_disallowed"),
+        (pod(), needing(disallowed_disk_types=("hdd",)), ""),
+        (pod(datastores=()), needing(disallowed_disk_types=("ssd",)), ""),
+        (pod(), needing(disk_types=("ssd",), disallowed_disk_types=("ssd",)), "disk_type_disallowed"),
+        (pod(), needing(disk_types=("nvme",), disallowed_disk_types=("ssd",)), "disk_type_missing"),
+    ],
+)
+def test_h2_h3_h4_a_pod_that_lacks_what_an_image_asks_for_is_skipped(of: Pod, case: dict[str, Any], code: str) -> None:
+    assert reason(of, **case) == code
+
+
+def test_h3_the_reason_names_what_is_lacking() -> None:
+    assert text(ABLE, **needing(capabilities=("trusted_launch", "confidential"))).endswith("cannot do confidential")
+
+
+def test_h2_a_pod_with_one_disk_that_is_not_disallowed_takes_one_copy_there() -> None:
+    of = pod(datastores=(*stores(9 * GB, disk_type="hdd"), Datastore(name="fast", capacity=9 * GB, free=GB)))
+    terms = Terms(requires=Requirements(disallowed_disk_types=("hdd",)))
+    assert reason(of, terms=terms) == ""
+    assert reason(of, terms=terms, replicas=2) == "replicas"
+    assert [store.name for store in rooms(of, MANIFEST, terms)] == ["fast"]
+    assert reason(of, terms=terms, manifest=whole(2 * GB)) == "space"
+
+
 def test_a_copy_that_is_there_needs_no_room() -> None:
     full = pod(datastores=stores(0, 9 * GB))
     assert reason(full, manifest=whole(10 * GB), held={0: "store-0"}) == ""

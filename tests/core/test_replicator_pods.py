@@ -11,7 +11,9 @@ from contracts.events.to_pods import CopyRequested
 from core.driver import START
 from core.replicating import House, announcement, finalised, heartbeat, kinds, transferred
 from replicator.documents import POD
+from replicator.domain.limits import PodLimits
 from replicator.domain.pod import Announced, Connected, Draining, Offline, Pod, Removed, Silence, decide, evolve
+from replicator.views import pod_view
 
 POD_2 = evolve(None, Announced("pod-2", announcement(), START))
 LATER = START + timedelta(seconds=5)
@@ -98,6 +100,17 @@ def test_what_a_pod_calls_itself_can_be_listed_with_the_others() -> None:
     assert len(pod.formats) == 32
     (enrolled,) = [one for one in house.events() if isinstance(one, PodEnrolled)]
     assert enrolled.hypervisor == pod.hypervisor
+
+
+def test_h3_what_a_pods_hosts_can_do_is_kept_and_shown() -> None:
+    house = House()
+    house.pod("pod-2", announcement(capabilities=("trusted_launch", "gpu.nvidia")))
+    assert known(house).capabilities == ("trusted_launch", "gpu.nvidia")
+    assert pod_view(known(house), PodLimits(), at=house.now).capabilities == ("trusted_launch", "gpu.nvidia")
+    house.pod("pod-2", announcement(boot="boot-2", capabilities=("x" * 500,) * 1000))
+    assert known(house).capabilities == ("x" * 80,) * 64
+    house.pod("pod-2", announcement(boot="boot-3"))
+    assert known(house).capabilities == ()
 
 
 @pytest.mark.parametrize("interval", [1e12, 1e300, 1.7e308, -1e300])

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from contracts.events import Speaker
+from contracts.events.from_pods import Datastore
 from contracts.events.hub import CopyAvailable, CopyFailed, CopyPlanned, PlacementRefused, Targets
 from contracts.events.to_pods import CopyRequested, CopyWithdrawn
 from contracts.names import copy_id
 from contracts.requests import REPLIES, Command
+from contracts.terms import Requirements, Terms
 from contracts.topology import HEARS
 from core.driver import START
 from core.replicating import (
@@ -35,6 +37,43 @@ from runtime.tickets import Ticket
 
 ALONE = Targets(kind="list", pods=("pod-2",))
 """Not the source pod."""
+
+
+@pytest.mark.parametrize(
+    ("requires", "datastore"),
+    [
+        (Requirements(), None),
+        (Requirements(disallowed_disk_types=("hdd",)), "fast"),
+        (Requirements(disk_types=("ssd",)), "fast"),
+        (Requirements(disk_types=("hdd",)), "slow"),
+    ],
+)
+def test_h2_the_only_copy_on_a_pod_lies_on_a_datastore_of_a_type_that_is_asked_for(
+    requires: Requirements, datastore: str | None
+) -> None:
+    house = House("pod-1")
+    stores = (
+        Datastore(name="slow", capacity=10_000, free=9_000, disk_type="hdd"),
+        Datastore(name="fast", capacity=10_000, free=8_000, disk_type="ssd"),
+    )
+    house.pod("pod-2", announcement(datastores=stores))
+    house.pod("pod-2", heartbeat(datastores=stores))
+    (asked,) = [
+        one for one in house.publish(targets=ALONE, terms=Terms(requires=requires)) if type(one) is CopyRequested
+    ]
+    assert asked.datastore == datastore
+
+
+def test_h6_a_pod_is_told_what_its_hosts_must_be_able_to_do_but_for_the_source_pod() -> None:
+    house = House("pod-1")
+    house.pod("pod-2", announcement(capabilities=("secureboot", "gpu.nvidia")))
+    house.pod("pod-3", announcement())
+    terms = Terms(requires=Requirements(capabilities=("secureboot",), gpu_types=("nvidia", "amd")))
+    said = house.publish(terms=terms)
+    asked = {one.pod: (one.capabilities, one.gpu_types) for one in said if isinstance(one, CopyRequested)}
+    assert asked == {"pod-1": ((), ()), "pod-2": (("secureboot",), ("nvidia", "amd"))}
+    (skipped,) = [one for one in said if isinstance(one, CopyPlanned) and one.state == "SKIPPED"]
+    assert (skipped.pod, skipped.reason.partition(":")[0]) == ("pod-3", "capability_missing")
 
 
 def test_the_replicator_answers_what_it_hears_and_what_it_tells_itself() -> None:

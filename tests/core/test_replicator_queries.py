@@ -247,6 +247,25 @@ async def test_what_a_pod_holds_comes_in_pages(stored: Stored) -> None:
         assert (tuple(seen), cursor) == (whole.items, None)
 
 
+async def test_sources_of_two_kinds_may_have_the_same_name_and_come_in_pages_too(stored: Stored) -> None:
+    await stored.say("pod:pod-1", announcement())
+    kinds = ("disk", "snapshot", "template", "vm")
+    vms = tuple(
+        Vm(name=name, os_type="linux", power="off", locked=False, disks=(), kind=kind, capabilities=("nvme",))
+        for name in ("a", "b")
+        for kind in kinds
+    )
+    await stored.say("pod:pod-1", InventoryReported(root="a", page=0, pages=1, vms=vms, items=()))
+    seen, cursor = [], None
+    for _ in range(4):
+        part = await stored.ask(GetPodVms(actor=OWNER, pod="pod-1", limit=2, cursor=cursor))
+        seen += [(vm.name, vm.kind) for vm in part.items]
+        cursor = part.next
+    assert cursor is None
+    assert sorted(seen) == [(name, kind) for name in ("a", "b") for kind in kinds]
+    assert part.items[0].capabilities == ("nvme",)
+
+
 def test_a_page_is_no_larger_than_a_reply_and_never_empty() -> None:
     item = ItemView(version="1" * 32, datastore="d" * 1000, digest="a" * 64, size=1)
     cut = fitting([item] * 1000)

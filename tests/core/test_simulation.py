@@ -10,7 +10,7 @@ import pytest
 from catalog.documents import JOB
 from contracts.events.from_pods import CopyCorrupted, CopyFinalised
 from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost
-from core.simulation import CALM, MEDDLING, STORM, UNRULY, Simulation, Weather
+from core.simulation import CALM, MARKING, MEDDLING, STORM, UNRULY, Simulation, Weather
 from core.truth import Violation
 from replicator import copies, editing, handlers, moves
 from replicator.documents import COPY
@@ -57,6 +57,12 @@ def test_whatever_people_change_their_minds_about_desired_and_observed_agree_in_
         play(seed, MEDDLING)
 
 
+@blocks(100)
+def test_whatever_is_disabled_deleted_or_restored_meanwhile_nothing_is_left_behind(start: int) -> None:
+    for seed in range(start, start + BLOCK):
+        play(seed, MARKING)
+
+
 @pytest.mark.slow
 @blocks(5_000, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
@@ -64,6 +70,7 @@ def test_in_very_many_histories_too(start: int) -> None:
     for seed in range(start, start + BLOCK):
         play(seed, STORM)
         play(seed, MEDDLING)
+        play(seed, MARKING)
         assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
 
 
@@ -97,6 +104,18 @@ def test_the_storm_meets_everything_that_it_is_meant_to_test() -> None:
         "copy.delayed", "copy.withdrawn", "copy.failed", "copy.available", "pod.disconnected", "inventory.requested",
         "copy.lost", "copy.extended", "pod_offline", "deadline_exceeded", "digest_mismatch", "io_error", "healed",
         "repaired", "hopeless",
+    }  # fmt: skip
+
+
+def test_versions_are_marked_in_every_way() -> None:
+    met: set[str] = set()
+    for seed in range(60):
+        simulation = play(seed, MARKING)
+        met |= {said.event.words() for said in simulation.catalog.emitted}
+        met |= set(simulation.refused.values())
+    assert met >= {
+        "version.disabled", "version.enabled", "version.soft_deleted", "version.restored", "version.deleted",
+        "image.deleted", "source.discarded", "version_disabled", "version_deleted", "not_deleted",
     }  # fmt: skip
 
 

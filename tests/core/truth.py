@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.documents import JOB, VERSION
+from catalog.documents import ROSTER as CATALOGUED
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
 from contracts.events.hub import CopyAvailable, CopyLost, VersionAvailable, VersionPartiallyAvailable
@@ -76,6 +77,7 @@ def check_end(catalog: Driver, replicator: Driver, pods: Mapping[str, SimulatedP
     for id in replicator.all(PLACEMENT):
         _check_desired(replicator, id, stored)
     for id, version in catalog.all(VERSION).items():
+        _check_gone(catalog, id, version, pods)
         if versions.publication_of(version) is not None:
             roster = replicator.get(ROSTER, id)
             wanted = {} if roster is None else roster.wanted
@@ -129,6 +131,23 @@ def _check_desired(replicator: Driver, version: str, stored: Mapping[str, copies
             raise Violation(f"the copy on {seat} is not wanted, and is {type(copy).__name__}")
     for seat in seats - mine.keys():
         raise Violation(f"the copy on {seat} is wanted, and nobody knows of it")
+
+
+def _check_gone(catalog: Driver, id: str, version: Any, pods: Mapping[str, SimulatedPod]) -> None:
+    """What is deleted is nowhere any more, and what is not is among the versions of its image."""
+    listed = catalog.get(CATALOGUED, version.image)
+    removal = version.life.removal
+    if removal is not None and removal.stage == "DELETING":
+        raise Violation(f"version {version.number} is still being deleted")
+    if removal is None or removal.stage != "DELETED":
+        if versions.manifest_of(version) is not None and (listed is None or id not in listed.versions):
+            raise Violation(f"version {version.number} exists, and is none of its image's")
+        return
+    if listed is not None and id in listed.versions:
+        raise Violation(f"version {version.number} is deleted, and is one of its image's")
+    for name, pod in pods.items():
+        if id in pod.prepared:
+            raise Violation(f"version {version.number} is deleted, and {name} has its source")
 
 
 def _check_state(version: Any, live: list[copies.Copy]) -> None:

@@ -4,17 +4,30 @@ from datetime import datetime
 
 import msgspec
 
+from catalog.domain.life import ALIVE, Life
 from catalog.domain.number import following, rank
 from catalog.domain.states import TransitionError, become
+from contracts.definition import DesktopKind, Details, Identifier, ImageClass
 from contracts.errors import Problem
 from contracts.events import Event
-from contracts.events.hub import ImageAvailable, ImageFailed, ImageRegistered, VersionDeployed, VersionFailed
+from contracts.events.hub import (
+    ImageAvailable,
+    ImageChanged,
+    ImageFailed,
+    ImageRegistered,
+    VersionDeployed,
+    VersionFailed,
+)
 from contracts.events.hub import VersionRequested as Requested
 from contracts.requests import RegisterImage
 
 
 class _Image(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
-    """``highest`` is the highest number whose bytes exist, ``open`` the numbers of imports under way."""
+    """``highest`` is the highest number whose bytes exist, ``open`` the numbers of imports under way.
+
+    ``versions`` counts those that exist, soft-deleted ones included: an image with any cannot be deleted. ``details``
+    and what stands before it were fixed when it was registered, but for what may change (`contracts.definition`).
+    """
 
     gallery: str
     name: str
@@ -26,8 +39,19 @@ class _Image(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     description: str
     created: datetime
     revision: int
+    updated: datetime | None = None
     highest: str | None = None
     open: tuple[str, ...] = ()
+    versions: int = 0
+    identifier: Identifier | None = None
+    image_class: ImageClass = "custom"
+    desktop_kind: DesktopKind | None = None
+    flavour: str | None = None
+    tags: dict[str, str] = {}
+    details: Details = Details()
+    life: Life = ALIVE
+    shared: tuple[str, ...] = ()
+    """The tenants that it is offered to."""
 
 
 class Registered(_Image, frozen=True, kw_only=True, tag="REGISTERED"):
@@ -61,6 +85,7 @@ def decide_register(taken: bool, command: RegisterImage, id: str) -> list[ImageR
             name=command.name,
             tenant=command.actor.tenant,
             os_type=command.os_type,
+            image_class=command.image_class,
             revision=1,
         )
     ]
@@ -79,6 +104,23 @@ def registered(event: ImageRegistered, command: RegisterImage, at: datetime) -> 
         description=command.description,
         created=at,
         revision=event.revision,
+        identifier=command.identifier,
+        image_class=command.image_class,
+        desktop_kind=command.desktop_kind,
+        flavour=command.flavour,
+        tags=command.tags,
+        details=command.details,
+    )
+
+
+def changed(image: Image, id: str, fields: tuple[str, ...]) -> ImageChanged:
+    """What is said when fields of the image change."""
+    return ImageChanged(
+        image=id,
+        tenant=image.tenant,
+        fields=fields,
+        fixed=not image.details.allow_deletion_of_replicated_locations,
+        revision=image.revision + 1,
     )
 
 

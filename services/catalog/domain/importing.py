@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import assert_never
 
 from catalog.domain.failures import heard
-from catalog.domain.manifest import objection
-from catalog.domain.number import normalise
+from catalog.domain.life import gone
+from catalog.domain.manifest import LARGEST, objection
+from catalog.domain.origin import snapshot_name
 from catalog.domain.version import (
     Available,
     Cancelled,
@@ -22,17 +23,20 @@ from catalog.domain.version import (
 )
 from contracts.errors import Failure, Problem
 from contracts.events import Event
-from contracts.events.from_pods import SourcePrepared, SourceRejected, SourceStarted
+from contracts.events.from_pods import SourceInspected, SourcePrepared, SourceRejected, SourceStarted
 from contracts.events.hub import VersionDeployed, VersionFailed, VersionRequested, VersionStarted
-from contracts.events.to_pods import SourceDiscarded, SourceReleased, SourceRequested
+from contracts.events.to_pods import Expected, SourceDiscarded, SourceReleased, SourceRequested
+from contracts.manifest import Source
 from contracts.requests import ImportVersion
 
+Said = SourceStarted | SourceInspected | SourcePrepared | SourceRejected
+"""What a pod reports while it prepares a source."""
 Deployed = (
     DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Cancelling | Unpublishing | Failed
 )
 
-KINDS = {"vm", "file"}
-"""The kinds of source that connectors prepare."""
+WARNINGS, WARNING = 16, 512
+"""Warnings that are kept of what a pod says, and the characters of one."""
 
 OVERDUE = Failure(
     code="deadline_exceeded",
@@ -43,68 +47,49 @@ OVERDUE = Failure(
 )
 
 
-def objection_to(command: ImportVersion, *, pod_known: bool) -> Problem | None:
-    """Why this import is refused whatever the image; what only the pod can know is not looked at here."""
-    source = command.source
-    if source.kind not in KINDS:
-        return Problem(
-            code="source_kind_unsupported",
-            detail=f"a source of kind {source.kind} cannot be imported",
-            hint="Use a VM or a file in the pod's incoming folder.",
-            data={"kind": source.kind},
-        )
-    if command.number is not None and normalise(command.number) is None:
-        return Problem(
-            code="version_number_invalid",
-            detail=f"{command.number[:40]!r} is not a version number",
-            hint="Give three integers as in 1.2.0, or none to have the next one chosen.",
-        )
-    if not pod_known:
-        return Problem(
-            code="pod_unknown",
-            detail=f"no pod named {source.pod} is enrolled",
-            hint="List the pods; a pod is enrolled when its connector first reports.",
-            data={"pod": source.pod},
-        )
-    return None
+def asking(
+    command: ImportVersion,
+    source: Source,
+    *,
+    image: str,
+    version: str,
+    number: str,
+    tenant: str,
+    deadline: datetime,
+    room: int | None,
+    expects: Expected,
+) -> SourceRequested:
+    """What the pod of ``source`` is asked for, the first time and each time that nothing is heard of it."""
+    return SourceRequested(
+        pod=source.pod,
+        version=version,
+        image=image,
+        tenant=tenant,
+        attempt=1,
+        source=source,
+        mode=command.mode,
+        file_type=command.file_type,
+        datastore=command.datastore,
+        deadline=deadline,
+        room=room,
+        expects=expects,
+        snapshot=snapshot_name(command, source, number),
+    )
 
 
-def decide_request(
-    command: ImportVersion, *, image: str, version: str, number: str | None, taken: bool, deadline: datetime
-) -> list[VersionRequested | SourceRequested] | Problem:
-    """Start the import of ``version`` under ``number`` (None: none is left), or refuse."""
-    if number is None:
-        return Problem(
-            code="version_number_invalid",
-            detail="there is no next number above the highest one in use",
-            hint="Give a number that is not in use.",
-        )
-    if taken:
-        return Problem(
-            code="version_exists",
-            detail=f"version {number} exists already",
-            hint="Give another number, or none to have the next one chosen.",
-            data={"number": number},
-        )
-    tenant = command.actor.tenant
-    return [
-        VersionRequested(version=version, image=image, number=number, tenant=tenant, source=command.source, revision=1),
-        SourceRequested(
-            pod=command.source.pod,
-            version=version,
-            image=image,
-            tenant=tenant,
-            attempt=1,
-            source=command.source,
-            mode=command.mode,
-            file_type=command.file_type,
-            datastore=command.datastore,
-            deadline=deadline,
-        ),
-    ]
+def begin(asked: SourceRequested, number: str) -> VersionRequested:
+    """The first word about a version: its import is accepted, and the pod is ``asked`` for it."""
+    return VersionRequested(
+        version=asked.version,
+        image=asked.image,
+        number=number,
+        tenant=asked.tenant,
+        source=asked.source,
+        revision=1,
+    )
 
 
-def decide(version: Version, id: str, pod: str, said: SourceStarted | SourcePrepared | SourceRejected) -> list[Event]:
+def decide(version: Version, id: str, pod: str, said: Said) -> list[Event]:
     """What a pod's report about the source of version ``id`` means.
 
     A report by another pod than the version's source, or of another attempt, means nothing. Bytes that a pod says it
@@ -116,7 +101,7 @@ def decide(version: Version, id: str, pod: str, said: SourceStarted | SourcePrep
         case Pending() | DeployingVm():
             return _preparing(version, id, said)
         case Failed(manifest=None) | Cancelled():
-            return [SourceDiscarded(pod=pod, version=id)] if isinstance(said, SourcePrepared) else []
+            return [SourceDiscarded(pod=pod, version=id, given_up=True)] if isinstance(said, SourcePrepared) else []
         case (
             DeploymentDone()
             | Publishing()
@@ -139,11 +124,9 @@ def decide_overdue(version: Version | None, id: str) -> list[Event]:
     return []
 
 
-def _preparing(
-    version: Pending | DeployingVm, id: str, said: SourceStarted | SourcePrepared | SourceRejected
-) -> list[Event]:
+def _preparing(version: Pending | DeployingVm, id: str, said: Said) -> list[Event]:
     match said:
-        case SourceStarted():
+        case SourceStarted() | SourceInspected():
             return [_started(version, id)] if isinstance(version, Pending) else []
         case SourceRejected():
             return [_failed(version, id, heard(said.failure))]
@@ -160,6 +143,28 @@ def _preparing(
             return _deployed(version, id, said)
         case _:
             assert_never(said)
+
+
+def size_of(said: Said) -> int | None:
+    """Bytes of disk files that the quotas must have room for, once a report tells them."""
+    match said:
+        case SourceInspected():
+            return min(said.size, 64 * LARGEST)
+        case SourcePrepared():
+            return said.manifest.size
+    return None
+
+
+def warned(own: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    """The warnings of a version with those of its pod, whose words are bounded."""
+    return (*own, *(text[:WARNING] for text in said[:WARNINGS] if text[:WARNING] not in own))
+
+
+def without_room(problem: Problem) -> Failure:
+    """Why an import is given up whose source the quotas have no room for (features.md I3)."""
+    return Failure(
+        code="quota_exceeded", step="import", text=problem.detail, hint=problem.hint or "Free some of the quota."
+    )
 
 
 def _deployed(version: Pending | DeployingVm, id: str, said: SourcePrepared) -> list[Event]:
@@ -180,8 +185,11 @@ def _deployed(version: Pending | DeployingVm, id: str, said: SourcePrepared) -> 
     return events
 
 
-def _repeated(version: Deployed, id: str, said: SourceStarted | SourcePrepared | SourceRejected) -> list[Event]:
-    """A pod that says again what it prepared may have missed the release: its messages are kept for a day only."""
+def _repeated(version: Deployed, id: str, said: Said) -> list[Event]:
+    """A pod that says again what it prepared may have missed the release: its messages are kept for a day only. Or
+    that the version was deleted."""
+    if gone(version.life):
+        return [SourceDiscarded(pod=version.source.pod, version=id)] if isinstance(said, SourcePrepared) else []
     if not isinstance(said, SourcePrepared) or version.mode != "convert" or version.source_deleted:
         return []
     same = version.manifest is not None and version.manifest.digest == said.manifest.digest
@@ -194,7 +202,7 @@ def _started(version: Pending, id: str) -> VersionStarted:
 
 def given_up(version: Pending | DeployingVm, id: str, failure: Failure) -> list[Event]:
     """The end of an import of which nothing is to stay."""
-    return [_failed(version, id, failure), SourceDiscarded(pod=version.source.pod, version=id)]
+    return [_failed(version, id, failure), SourceDiscarded(pod=version.source.pod, version=id, given_up=True)]
 
 
 def _failed(version: Pending | DeployingVm, id: str, failure: Failure) -> VersionFailed:

@@ -12,6 +12,7 @@ from contracts.events.hub import (
     PlacementPlanned,
     VersionAvailable,
     VersionCancelRequested,
+    VersionDeleted,
     VersionDeployed,
     VersionFailed,
     VersionPartiallyAvailable,
@@ -22,12 +23,20 @@ from contracts.events.hub import (
 )
 from contracts.views import CopyCounts
 
+Kind = Literal["import", "publish", "unpublish", "delete", "assign"]
+"""The verbs that take long. ``delete`` takes a version out of the world, ``assign`` makes or changes a desktop pool."""
+
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     """``image`` and ``version`` are empty when the saga was refused before they existed. ``estimate`` and ``warning``
-    are what was said of its end when the publish was planned."""
+    are what was said of its end when the publish was planned.
 
-    kind: Literal["import", "publish", "unpublish"]
+    ``assignment`` is the one that a job of kind ``assign`` is about. ``total`` is how many bytes an import reads, as
+    soon as its source pod told; ``heard`` when a pod last told of the work. ``asked`` is the command (JSON) that a
+    retry gives again, ``retried`` the job that was begun in place of this one.
+    """
+
+    kind: Kind
     tenant: str
     actor: str
     image: str
@@ -39,6 +48,11 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     failure: Failure | None = None
     estimate: datetime | None = None
     warning: Failure | None = None
+    assignment: str = ""
+    total: int = 0
+    heard: datetime | None = None
+    asked: str = ""
+    retried: str = ""
     created: datetime
     updated: datetime
 
@@ -97,6 +111,10 @@ def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Fail
         return job
     given_up = isinstance(job, Cancelling)
     match event:
+        case VersionDeleted():
+            return done(job, at)
+        case VersionWithdrawn() if job.kind == "delete":
+            return msgspec.structs.replace(job, updated=at, copies=copies)  # the copies are gone, its source is next
         case VersionCancelRequested():
             return become(Cancelling, job, updated=at, copies=copies)
         case VersionStarted() | VersionReplicating() | VersionUnpublishRequested():
@@ -116,6 +134,11 @@ def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Fail
     return job
 
 
+def done(job: Job, at: datetime) -> Success:
+    """The job after all of it was done."""
+    return become(Success, job, updated=at, failure=None)
+
+
 def failed(job: Job, failure: Failure, at: datetime, copies: CopyCounts) -> Failed:
     """The job after the replicator refused its publish or took it back: whatever copies there are, it made none."""
     return become(Failed, job, updated=at, copies=copies, failure=failure, final=True)
@@ -131,3 +154,13 @@ def foreseen(job: Job, event: PlacementPlanned, at: datetime) -> Job:
     if not running(job) or (job.estimate, job.warning) == (event.estimate, event.warning):
         return job
     return msgspec.structs.replace(job, estimate=event.estimate, warning=event.warning, updated=at)
+
+
+def heard(job: Job, at: datetime, total: int | None = None) -> Job:
+    """The job after a pod told that it works on it, and perhaps how many bytes there are; the same when it is over.
+
+    ``updated`` stays: a sign of life is no change.
+    """
+    if not running(job):
+        return job
+    return msgspec.structs.replace(job, heard=at, total=job.total if total is None else total)

@@ -1,11 +1,14 @@
 """Version numbers: how they are ordered and which one comes next."""
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from contracts.names import format_number, parse_number
 
 LARGEST = 999_999_999
 """Of each of the three integers (contracts.names.NUMBER)."""
+
+
+_parsed = lru_cache(8192)(parse_number)
 
 
 def normalise(text: str) -> str | None:
@@ -19,13 +22,20 @@ def rank(number: str) -> str:
     return "".join(f"{int(part):09d}" for part in number.split("."))
 
 
-def following(used: Iterable[str]) -> str | None:
+def ranked(rank: str) -> str:
+    """The number that has this `rank`."""
+    return ".".join(str(int(rank[at : at + 9])) for at in (0, 9, 18))
+
+
+@lru_cache(64)
+def following(used: tuple[str, ...]) -> str | None:
     """The number of an import that names none: 1.0.0 for the first, else the next minor above the highest in use.
 
     ``used`` are the numbers of versions that have bytes and of imports under way; a failed import's number is free
-    again and does not count. None when no number is left above them.
+    again and does not count. None when no number is left above them. Kept, for with many imports at once the same is
+    asked several times for each.
     """
-    highest = max((parsed for number in used if (parsed := parse_number(number))), default=None)
+    highest = max(filter(None, map(_parsed, used)), default=None)
     if highest is None:
         return "1.0.0"
     major, minor, _ = highest

@@ -88,9 +88,10 @@ def objection_to_mode(version: Version, wanted: Asked, more: tuple[str, ...]) ->
 
 
 def decide_request(
-    version: Version, id: str, command: PublishVersion, wanted: Asked, floor: int = 0
+    version: Version, id: str, command: PublishVersion, wanted: Asked, floor: int = 0, *, fixed: bool = False
 ) -> list[VersionPublishRequested] | Problem:
-    """Publish (again) version ``id`` as ``wanted``, under a number above ``floor``, or refuse because of its state."""
+    """Publish (again) version ``id`` as ``wanted``, under a number above ``floor``, or refuse because of its state.
+    ``fixed``: its copies stay where they are (`VersionPublishRequested`)."""
     manifest = manifest_of(version)
     first = isinstance(version, DeploymentDone)
     again = isinstance(version, Available | PartiallyAvailable | Failed)
@@ -110,6 +111,7 @@ def decide_request(
         terms=wanted.terms,
         more=command.more,
         again=command.again and command.targets is None,
+        fixed=fixed,
         revision=version.revision + 1,
     )
     return _too_large(event, wanted) or [event]

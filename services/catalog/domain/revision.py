@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import msgspec
 
+from catalog.domain.gallery import Gallery
 from catalog.domain.image import Image
 from catalog.domain.version import Version
 
-T = TypeVar("T", bound=Image | Version)
+T = TypeVar("T", bound=Gallery | Image | Version)
 
 
 def above(state: T, floor: int) -> T:

@@ -5,26 +5,35 @@ from typing import Literal
 
 import msgspec
 
+from catalog.domain.life import ALIVE, Life
 from catalog.domain.number import rank
 from catalog.domain.publication import Publication, begin
 from catalog.domain.states import TransitionError, become
+from contracts.definition import Capsule, Uefi
 from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.hub import (
     VersionAvailable,
     VersionCancelRequested,
+    VersionChanged,
+    VersionDeleted,
     VersionDeployed,
+    VersionDisabled,
+    VersionEnabled,
     VersionFailed,
     VersionPartiallyAvailable,
     VersionPublishRequested,
     VersionReplicating,
     VersionRequested,
+    VersionRestored,
+    VersionSoftDeleted,
     VersionStarted,
     VersionUnpublishRequested,
     VersionWithdrawn,
 )
 from contracts.events.to_pods import SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Manifest, Source
+from contracts.views import Validation
 
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
@@ -47,6 +56,23 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     updated: datetime
     revision: int
     usable: bool = False
+    life: Life = ALIVE
+    excluded: bool = False
+    """Never what `latest` means, whatever its publishes say (features.md A7)."""
+    promoted: int = 0
+    """The latest of its publishes by whose terms it was excluded from `latest` and is so no more: an edit said that."""
+    description: str = ""
+    release_notes: str = ""
+    parent: str = ""
+    """The version that it was made from."""
+    validations: tuple[Validation, ...] = ()
+    capsule: Capsule | None = None
+    uefi: Uefi | None = None
+    warnings: tuple[str, ...] = ()
+    counted: int = 0
+    """Bytes that the quotas count for it: reserved once its source was inspected, those of its content from then on."""
+    awaited: bool = False
+    """An assignment waits for a copy of it somewhere."""
 
 
 class Pending(_Version, frozen=True, kw_only=True, tag="PENDING"):
@@ -178,6 +204,17 @@ def evolve(version: Version, event: Event, at: datetime, job: str) -> Version:
     match version, event:
         case _, SourceReleased() | SourceDiscarded():
             return version
+        case (
+            _,
+            VersionChanged()
+            | VersionDisabled()
+            | VersionEnabled()
+            | VersionSoftDeleted()
+            | VersionRestored()
+            | VersionDeleted(),
+        ):
+            # Marks stand beside the state: whoever decides about them sets them, and says so under the next revision.
+            return msgspec.structs.replace(version, updated=at, revision=event.revision)
         case Pending(), SourceRequested():
             return msgspec.structs.replace(version, mode=event.mode, attempt=event.attempt, updated=at)
         case Pending(), VersionStarted():
@@ -205,7 +242,8 @@ def evolve(version: Version, event: Event, at: datetime, job: str) -> Version:
             | Cancelling()
             | Available()
             | PartiallyAvailable()
-            | Failed(publication=Publication()),
+            | Failed(publication=Publication())
+            | DeploymentDone(publication=Publication()),
             VersionUnpublishRequested(),
         ):
             return become(Unpublishing, version, updated=at, revision=event.revision, job=job, usable=False)

@@ -6,6 +6,7 @@ import msgspec
 
 from catalog.domain.asked import Asked
 from catalog.domain.importing import given_up
+from catalog.domain.life import gone
 from catalog.domain.outcome import cancelled, withdrawn
 from catalog.domain.publication import Publication
 from catalog.domain.publishing import not_ready, too_large
@@ -14,6 +15,7 @@ from catalog.domain.version import (
     Available,
     Cancelling,
     DeployingVm,
+    DeploymentDone,
     Failed,
     PartiallyAvailable,
     Pending,
@@ -28,6 +30,7 @@ from catalog.domain.version import (
 from contracts.errors import Failure, Problem
 from contracts.events import Event
 from contracts.events.hub import VersionCancelRequested, VersionPublishRequested, VersionUnpublishRequested
+from contracts.events.to_pods import SourceDiscarded
 
 GIVEN_UP = Failure(
     code="cancelled",
@@ -80,6 +83,18 @@ def decide_unpublish(version: Version, id: str, floor: int = 0) -> list[Event] |
     return not_ready(version, "unpublished", "Only a version that was published can be unpublished.")
 
 
+def decide_removal(version: Version, id: str, floor: int = 0) -> list[Event]:
+    """Remove every copy of a version that is deleted; nothing is said where there is none, and none to come."""
+    match version:
+        case Available() | PartiallyAvailable():
+            return [_unpublish(version, id, version.revision + 1, floor)]
+        case Failed() if version.publication is not None:
+            return [_unpublish(version, id, version.revision + 1, floor)]
+        case DeploymentDone() if version.publication is not None and version.withdrawn != "unpublished":
+            return [_unpublish(version, id, version.revision + 1, floor)]  # a copy may have come before the cancel
+    return []
+
+
 def decide_given_time(version: Version | None, id: str, publication: int) -> tuple[Publication, list[Event]] | None:
     """The time of a cancel or an unpublish is over: what is left goes without being waited for, and is not there for
     the counts. None when it came to its end before."""
@@ -91,7 +106,9 @@ def decide_given_time(version: Version | None, id: str, publication: int) -> tup
     return now, [withdrawn(version, id, now, "unpublished")]
 
 
-def decide_sought(version: Version | None, id: str, asked: Asked | None, at: datetime, seconds: float) -> list[Event]:
+def decide_sought(
+    version: Version | None, id: str, asked: Asked | None, at: datetime, seconds: float, *, fixed: bool = False
+) -> list[Event]:
     """Tell the replicator again what is wanted of version ``id``, which it does not know: it changes nothing here.
 
     A deadline that is past becomes one in ``seconds``; where the publish is over there is none to be missed any more,
@@ -122,6 +139,7 @@ def decide_sought(version: Version | None, id: str, asked: Asked | None, at: dat
         more=asked.more,
         left=asked.left,
         cancelled=asked.cancelled,
+        fixed=fixed,
         revision=version.revision,
     )
     while too_large(requested):  # the latest that left count most
@@ -132,6 +150,13 @@ def decide_sought(version: Version | None, id: str, asked: Asked | None, at: dat
             requested, left=left[len(left) // 4 + 1 :], cancelled=cancelled[len(cancelled) // 4 + 1 :]
         )
     return [requested, _cancel(version, id, version.revision)] if isinstance(version, Cancelling) else [requested]
+
+
+def decide_held(version: Version | None, id: str, pod: str) -> list[Event]:
+    """What is told to a pod that still holds version ``id``: its source is to go where the version is deleted."""
+    if version is None or not gone(version.life) or version.source.pod != pod:
+        return []
+    return [SourceDiscarded(pod=pod, version=id)]
 
 
 def _cancel(version: Version, id: str, revision: int, floor: int = 0) -> VersionCancelRequested:

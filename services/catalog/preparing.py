@@ -1,0 +1,208 @@
+"""Reactions to what a source pod says while it prepares a version, and to its silence."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from catalog import quotas
+from catalog.config import Config
+from catalog.documents import IMAGE, JOB, VERSION
+from catalog.domain import definition, importing
+from catalog.domain import job as jobs
+from catalog.domain import version as versions
+from catalog.domain.importing import Said
+from catalog.domain.states import become
+from catalog.domain.version import DeployingVm, Pending, Version
+from catalog.follow import follow_import, refs, version_of
+from catalog.settings import CatalogSettings
+from contracts.events import Event
+from contracts.events.from_pods import SourceDeleted, SourceInspected, SourcePrepared, SourceRejected, SourceStarted
+from contracts.events.hub import VersionDeployed, VersionFailed
+from contracts.names import ID
+from contracts.requests import ImportVersion
+from runtime.work import Get, Local, Message, Reaction, Ref, Work
+
+_id = re.compile(ID)
+_command = msgspec.json.Decoder(ImportVersion).decode
+
+
+class ImportOverdue(Local, frozen=True, kw_only=True, tag="import.overdue"):
+    """The deadline of an import passed, or its pod has been silent for a while."""
+
+    version: str
+
+
+def overdue_name(version: str) -> str:
+    """The name of the reminder of an import."""
+    return f"import/{version}"
+
+
+def reactions(config: Config) -> dict[type, Reaction]:
+    """The reactions to reports about sources."""
+
+    def on_report(message: Message[Said], work: Work) -> None:
+        _on_report(message, work, config)
+
+    def on_overdue(message: Message[ImportOverdue], work: Work) -> None:
+        _on_overdue(message, work, config.settings)
+
+    report = Reaction(_keys, on_report)
+    return {
+        SourceStarted: report,
+        SourceInspected: report,
+        SourcePrepared: report,
+        SourceRejected: report,
+        SourceDeleted: Reaction(_keys, _on_deleted),
+        ImportOverdue: Reaction(_keys, on_overdue),
+    }
+
+
+def asked_of(job: jobs.Job) -> ImportVersion | None:
+    """The command that a job of an import carries out; None of one that was accepted before commands were kept."""
+    return _command(job.asked) if job.kind == "import" and job.asked else None
+
+
+def watch(work: Work, id: str, created: datetime, settings: CatalogSettings) -> None:
+    """Look at the import of version ``id`` again when nothing was heard of it for a while, and at its deadline."""
+    due = min(deadline(created, settings), work.message.at + timedelta(seconds=settings.import_silence))
+    work.remind(overdue_name(id), due, ImportOverdue(version=id))
+
+
+def deadline(created: datetime, settings: CatalogSettings) -> datetime:
+    """When an import that was accepted at ``created`` is given up."""
+    return created + timedelta(seconds=settings.import_deadline)
+
+
+def _keys(message: Message[Any], get: Get) -> Iterator[Ref]:
+    id = message.body.version
+    yield VERSION(id)
+    version = get(VERSION, id)
+    if version is not None:
+        yield from refs(version, get)
+
+
+def _on_report(message: Message[Said], work: Work, config: Config) -> None:
+    said, id = message.body, message.body.version
+    work.saga = ""  # what a pod says belongs to a job only once it is believed
+    if _id.fullmatch(id) is None:
+        return
+    version = version_of(work, id)
+    if version is None or version.source.pod != message.pod:
+        # No version is ever forgotten: one that is not known was accepted by a newer database than this one, and what
+        # the pod holds may be all that there is of it. So it stays.
+        return
+    work.saga = version.import_job
+    events = importing.decide(version, id, message.pod, said)
+    preparing = isinstance(version, Pending | DeployingVm) and version.attempt == said.attempt
+    before = version.counted
+    if preparing:
+        version, events = _counted(work, id, version, said, events, config.settings)
+    after = version
+    if events:
+        after = follow_import(work, id, version, [_vouched(event, config) for event in events])
+    elif isinstance(said, SourceInspected) and version.counted == before:
+        work.saga = ""  # a sign of life is no step of the job
+    if isinstance(after, Pending | DeployingVm):
+        if preparing:
+            _alive(work, id, after, said, config.settings)
+    elif preparing:
+        work.forget(overdue_name(id))
+
+
+def _counted(
+    work: Work, id: str, version: Version, said: Said, events: list[Event], settings: CatalogSettings
+) -> tuple[Version, list[Event]]:
+    """The version with the bytes that the quotas count for it from now on; without room for them it is given up."""
+    size, image = importing.size_of(said), work.get(IMAGE, version.image)
+    fails = any(isinstance(event, VersionFailed) for event in events)
+    if size is None or image is None or fails or not isinstance(version, Pending | DeployingVm):
+        return version, events
+    if isinstance(said, SourcePrepared):
+        version = msgspec.structs.replace(version, warnings=importing.warned(version.warnings, said.warnings))
+    more = size - version.counted
+    if not more:
+        return version, events
+    if more < 0:
+        quotas.give_back(work, image.tenant, image.gallery, bytes=-more)
+    else:
+        problem = quotas.objection(work, settings, image.tenant, image.gallery, bytes=more)
+        if problem is not None:
+            return version, importing.given_up(version, id, importing.without_room(problem))
+        quotas.take(work, image.tenant, image.gallery, bytes=more)
+    return msgspec.structs.replace(version, counted=size), events
+
+
+def _alive(work: Work, id: str, version: Version, said: Said, settings: CatalogSettings) -> None:
+    """The pod works on it: keep what it said, and when."""
+    at = work.message.at
+    if version is not work.get(VERSION, id):
+        work.put(VERSION, id, version)
+    job = work.get(JOB, version.job)
+    if job is not None:
+        job = jobs.heard(job, at, importing.size_of(said))
+        work.put(JOB, version.job, become(jobs.Processing, job, updated=at) if isinstance(job, jobs.Pending) else job)
+    saga, work.saga = work.saga, version.import_job
+    watch(work, id, version.created, settings)
+    work.saga = saga
+
+
+def _vouched(event: Event, config: Config) -> Event:
+    """What a pod says of the content becomes the hub's word once it is accepted, and from then on nobody else's."""
+    if not isinstance(event, VersionDeployed):
+        return event
+    return msgspec.structs.replace(event, manifest=config.vouch(event.version, event.manifest))
+
+
+def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
+    version = version_of(work, message.body.version)
+    work.saga = ""
+    if version is None or version.source.pod != message.pod:
+        return
+    work.saga = version.import_job
+    after = versions.without_source(version)
+    if after is not version:
+        work.put(VERSION, message.body.version, after)
+
+
+def _on_overdue(message: Message[ImportOverdue], work: Work, settings: CatalogSettings) -> None:
+    id = message.body.version
+    version = version_of(work, id)
+    work.saga = ""
+    if not isinstance(version, Pending | DeployingVm):
+        return
+    work.saga = version.import_job
+    if message.at >= deadline(version.created, settings):
+        follow_import(work, id, version, importing.decide_overdue(version, id))
+    else:
+        _ask_again(work, id, version, settings)
+
+
+def _ask_again(work: Work, id: str, version: Pending | DeployingVm, settings: CatalogSettings) -> None:
+    """Say the request again, ever more seldom: a pod that has it lets it be, and one that lost it begins."""
+    at, end = work.message.at, deadline(version.created, settings)
+    job, image = work.get(JOB, version.job), work.get(IMAGE, version.image)
+    command = None if job is None else asked_of(job)
+    if job is None or image is None or command is None:
+        work.remind(overdue_name(id), end, ImportOverdue(version=id))
+        return
+    room = quotas.room(work, settings, image.tenant, image.gallery)
+    work.emit(
+        importing.asking(
+            command,
+            version.source,
+            image=version.image,
+            version=id,
+            number=version.number,
+            tenant=version.tenant,
+            deadline=end,
+            room=None if room is None else room + version.counted,
+            expects=definition.expected(image, version.number),
+        )
+    )
+    if isinstance(job, jobs.Processing):
+        work.put(JOB, version.job, become(jobs.Pending, job, updated=at))
+    silent = max(at - (job.heard or version.created), timedelta(seconds=settings.import_silence))
+    work.remind(overdue_name(id), min(end, at + silent), ImportOverdue(version=id))

@@ -1,0 +1,171 @@
+"""Lists of the versions of an image, and one version: by number, or `latest`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from catalog import pages
+from catalog.documents import MARKERS, USES, VERSION
+from catalog.domain.image import Image
+from catalog.domain.marker import Markers, named
+from catalog.domain.number import normalise
+from catalog.domain.removal import assignments_of, markers_of
+from catalog.filters import Condition, Field, conditions, order
+from catalog.pages import Value
+from catalog.queries.listing import Along, compared, moment, told, walk
+from catalog.queries.named import find, find_version, latest
+from catalog.references import image_not_found
+from catalog.views import version_view
+from contracts.errors import Problem
+from contracts.names import parse_copy
+from contracts.requests import GetVersion, ListVersions, VersionPage
+from contracts.views import VersionView
+from contracts.views.holdings import Placed
+from runtime.store import Reader
+
+_SIZES = "(SELECT coalesce(sum(json_extract(value, '$.{}')), 0) FROM json_each(body, '$.manifest.disks'))"
+
+FIELDS = {
+    "number": Field(sql=told("number")),
+    "source_pod": Field(sql=told("source.pod")),
+    "source_kind": Field(sql=told("source.kind")),
+    "source_name": Field(sql=told("source.name")),
+    "mode": Field(sql=told("publication.mode", "'full'")),
+    "deprecation": Field(sql=told("life.deprecation", "'ACTIVE'")),
+    "replacement": Field(sql=told("life.replacement")),
+    "parent": Field(sql=told("parent")),
+    "job": Field(sql=told("job")),
+    "failure": Field(sql=told("failure.code")),
+    "format": Field(sql=told("manifest.disks[0].format")),
+    "created": Field("time", moment("created")),
+    "updated": Field("time", moment("updated")),
+    "end_of_life": Field("time", f"coalesce({moment('life.end_of_life')}, '')"),
+    "revision": Field("number", told("revision")),
+    "size": Field("number", _SIZES.format("size")),
+    "virtual_size": Field("number", _SIZES.format("virtual_size")),
+    "available": Field("number", told("publication.available", "0")),
+    "hidden": Field("flag", told("life.hidden", "0")),
+    "protected": Field("flag", told("life.protected", "0")),
+    "exclude_from_latest": Field("flag", f"({told('excluded', '0')} OR {told('publication.excluded', '0')} AND"
+                                 f" {told('publication.number', '0')} > {told('promoted', '0')})"),
+    "state": Field(sql=f"coalesce(json_extract(body, '$.life.removal.stage'),"
+                   f" CASE WHEN {told('life.disabled', '0')} THEN 'DISABLED' ELSE json_extract(body, '$.state') END)"),
+    "marker": Field(sorts=False),
+}  # fmt: skip
+"""What versions can be filtered and sorted by. ``failure`` is its code, ``format`` that of the first disk; ``marker``
+is met by the version that a marker of this name names."""
+
+ON_POD = """EXISTS (
+    SELECT 1 FROM copies AS c WHERE c.id > s.id || ? AND c.id < s.id || ? AND c.state = 'AVAILABLE')"""
+STATE = f"""coalesce(
+    json_extract(body, '$.life.removal.stage'),
+    CASE WHEN ? OR {told("life.disabled", "0")} THEN 'DISABLED' ELSE json_extract(body, '$.state') END) = ?"""
+THERE = "json_extract(body, '$.life.removal.stage') IS NOT 'DELETED'"
+COPIES = "SELECT id, state FROM copies WHERE id > ? AND id < ? AND state NOT IN ('ABSENT', 'DROPPED') ORDER BY id"
+USED_BY = """
+    SELECT u.id, u.body FROM json_each(?) AS page
+    CROSS JOIN documents AS u ON u.kind = 'uses' AND u.id = page.value"""
+
+
+async def list_versions(query: ListVersions, reader: Reader) -> VersionPage | Problem:
+    """The versions of an image, by default the highest number first; of those with the same number the newest first."""
+    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
+    if isinstance(limit, Problem):
+        return limit
+    if isinstance(cursor, Problem):
+        return cursor
+    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
+    if isinstance(sort, Problem):
+        return sort
+    if isinstance(terms, Problem):
+        return terms
+    found = await find(query.actor.tenant, query.image, reader)
+    if found is None:
+        return image_not_found(query.image)
+    image_id, image = found
+    markers = await reader.get(MARKERS, image_id)
+    keys = ("place",) if sort.field == "number" else (FIELDS[sort.field].sql, "place")
+    if cursor is not None and len(cursor) != len(keys):
+        return pages.foreign()
+    along = Along("versions", keys, sort.down, [("image = ?", image_id)])
+    rows, end = await walk(along, cursor, _others(query, terms, image, markers), limit + 1, reader)
+    page = pages.cut(rows, limit, body=2)
+    items = await _views(page.rows, image, markers, reader)
+    return VersionPage(items=items, next=page.next or (None if end is None else pages.cursor_at(end)))
+
+
+async def get_version(query: GetVersion, reader: Reader) -> VersionView | Problem:
+    """A version by number, or ``latest``: the highest number that can be used, on a pod if one is named.
+
+    A number that failed imports left free shows the last of them.
+    """
+    if query.number == "latest":
+        found = await find(query.actor.tenant, query.image, reader)
+        if found is None:
+            return image_not_found(query.image)
+        newest = await latest(*found, query.pod, reader)
+        if isinstance(newest, Problem):
+            return newest
+        (image_id, image), (id, version) = found, newest
+    else:
+        named = await find_version(query.actor.tenant, query.image, query.number, reader)
+        if isinstance(named, Problem):
+            return named
+        image_id, image, id, version = named
+    uses, markers = await reader.get(USES, id), await reader.get(MARKERS, image_id)
+    return version_view(
+        id,
+        version,
+        image,
+        markers=markers_of(markers, id),
+        used_by=len(assignments_of(uses)),
+        where=tuple([_placed(*row) for row in await reader.rows(COPIES, (f"{id}_", f"{id}`"))]),
+        at=datetime.now(UTC),
+    )
+
+
+def _others(
+    query: ListVersions, terms: Sequence[Condition], image: Image, markers: Markers | None
+) -> list[tuple[str, Sequence[Value]]]:
+    """The conditions beside the image."""
+    states = [query.state] if query.state is not None else []
+    found: list[tuple[str, Sequence[Value]]] = []
+    for term in terms:
+        match term.field, term.value:
+            case "state", str(state):
+                states.append(state)
+            case "marker", str(name):
+                marker = named(markers, name)
+                found.append(("s.id = ?", ("" if marker is None else marker.version,)))
+            case "number", str(number):
+                found.append((f"{FIELDS['number'].sql} = ?", (normalise(number) or "",)))
+            case _:
+                found.append(compared(term, FIELDS))
+    found += [(STATE, (image.life.disabled, state)) for state in states]
+    if "DELETED" not in states:
+        found.append((THERE, ()))
+    if not query.hidden and "hidden" not in query.where:
+        found.append((f"{FIELDS['hidden'].sql} = 0", ()))
+    if query.pod is not None:
+        found.append((ON_POD, (f"_{query.pod}_", f"_{query.pod}`")))
+    return found
+
+
+async def _views(
+    rows: Sequence[tuple[Any, ...]], image: Image, markers: Markers | None, reader: Reader
+) -> tuple[VersionView, ...]:
+    ids = msgspec.json.encode([id for _, id, _ in rows]).decode()
+    used = {id: len(assignments_of(USES.decode(body))) for id, body in await reader.rows(USED_BY, (ids,))}
+    now = datetime.now(UTC)
+    return tuple(
+        version_view(id, VERSION.decode(body), image, markers=markers_of(markers, id), used_by=used.get(id, 0), at=now)
+        for _, id, body in rows
+    )
+
+
+def _placed(copy: str, state: str) -> Placed:
+    parsed = parse_copy(copy)
+    pod, replica = ("", 0) if parsed is None else parsed[1:]
+    return Placed(pod=pod, state=state, replica=replica)
