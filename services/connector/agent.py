@@ -18,6 +18,8 @@ from connector.domain.tasks import Copy, Task
 from connector.doorway import doorway, identity_of
 from connector.handlers import HERE, INVENTORY, LIMITS, TASK, definition
 from connector.limits import LiveLimits
+from connector.pools.keeper import Keeper
+from connector.pools.stored import Stored
 from connector.presence import Presence
 from connector.scrub import Rotten, Scrub
 from connector.settings import ConnectorSettings
@@ -85,7 +87,16 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
                 limits,
                 Vouched(Path(settings.manifest_key_file)),
             )
+            keeper = Keeper(
+                backend.pools,
+                settings.pod,
+                Stored(running).wanted,
+                running.processor.submit,
+                interval=settings.pool_interval,
+                most=settings.pools,
+            )
             running.on_commit(runner.wake)
+            running.on_commit(keeper.wake)
             running.on_commit(presence.committed)
 
             async def tell(rotten: Rotten) -> None:
@@ -96,6 +107,7 @@ async def agent(settings: ConnectorSettings, running: Service) -> AsyncIterator[
             async with AsyncExitStack() as stack:
                 for work, name in (
                     (runner.run(), "runner"),
+                    (keeper.run(), "pools"),
                     (presence.run(), "presence"),
                     (presence.watch(), "demand"),
                     (scrub.run(), "scrub"),
@@ -115,6 +127,7 @@ def _parts(settings: ConnectorSettings) -> Parts:
         wire=Wire(settings.wire),
         threads=settings.threads,
         readback=settings.readback,
+        capabilities=settings.capability_names,
     )
 
 

@@ -31,6 +31,8 @@ class Underway:
     grant: LiveGrant | None
     spoken_for: frozenset[str] = frozenset()
     cancel: Cancel = field(default_factory=Cancel)
+    size: int | None = None
+    """Of an import: bytes of its source's disk files, once it was inspected."""
 
 
 class Carrying:
@@ -76,13 +78,17 @@ class Carrying:
                     return messages.Released(done=task, gone=release(self._backend, task))
 
     def _import(self, task: Import, underway: Underway) -> Local:
+        def inspected(size: int) -> None:
+            underway.size = size
+            self._tell(inspection(task, size), task.saga)
+
         try:
-            made = prepare(self._backend, task, self._max_virtual_size, underway.meter, underway.cancel)
+            made = prepare(self._backend, task, self._max_virtual_size, underway.meter, underway.cancel, inspected)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - every failure becomes a refusal that the user sees
             failure = _failure(error, "import")
-            discard(self._backend, Discard(version=task.version, saga=task.saga))
+            discard(self._backend, Discard(version=task.version, saga=task.saga, given_up=True))
             return messages.ImportRejected(version=task.version, attempt=task.attempt, failure=failure)
         log.info("import_done", size=made.manifest.size, datastore=made.datastore)
         return messages.ImportDone(
@@ -141,6 +147,11 @@ class Carrying:
             bytes_from=meter.network_from,
         )
         self._tell(body, task.saga)
+
+
+def inspection(task: Import, size: int) -> Local:
+    """The word that the source of an import passed the gate, and its heartbeat from then on."""
+    return messages.ImportInspected(version=task.version, attempt=task.attempt, size=size)
 
 
 def _failure(error: Exception, step: str) -> Failure:

@@ -31,7 +31,7 @@ class Parts:
     """What all copies of a connector share.
 
     ``pod`` is its own name. Without an ``identity`` holders are asked over plain HTTP. ``readback`` has each disk read
-    again from the disk before it is finalised.
+    again from the disk before it is finalised. ``capabilities`` are what the pod's hosts can do.
     """
 
     pod: str
@@ -41,6 +41,7 @@ class Parts:
     receiving: Receiving = field(default_factory=Receiving)
     threads: int = THREADS
     readback: bool = False
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def make(
         source=found is not None and found.item.source,
         copies=found.item.copies if found is not None else (),
     )
+    _able(task, parts.capabilities)
     item = replicas.named(before, task.copy)
     grant = grant or LiveGrant(task.ticket, task.holders)
     with ExitStack() as stack:
@@ -142,6 +144,15 @@ def make(
     crash_at("copy.renamed")
     replicas.supersede(backend, placed)
     return Made(placed, meter.network, meter.reused, rotten, meter.network_from)
+
+
+def _able(task: Copy, capabilities: Collection[str]) -> None:
+    """Raises Refused: the pod's hosts cannot do what the version asks for, whatever the hub took them for."""
+    lacking = [name for name in task.capabilities if name not in capabilities]
+    if task.gpu_types and not any(f"gpu.{name}" in capabilities for name in task.gpu_types):
+        lacking.append(f"a GPU of {' or '.join(task.gpu_types)}")
+    if lacking:
+        raise refused("capability_missing", "stage", f"The pod's hosts do not have {', '.join(lacking)[:200]}")
 
 
 def _present(backend: Backend, found: Placed, task: Copy, meter: Meter) -> Made | None:

@@ -8,6 +8,7 @@ from connector import messages
 from connector.domain import copies, tasks
 from connector.domain.limits import PodLimits, changed
 from connector.domain.tasks import Closed, Decision, Task
+from connector.pools import reactions as pools
 from connector.reports import HERE as HERE
 from connector.reports import INVENTORY as INVENTORY
 from connector.reports import on_inventory_requested, on_observed, on_started
@@ -49,6 +50,7 @@ def reactions(pod: str) -> dict[type, Reaction]:
             "copy", lambda task, closed, m: copies.withdrawn(task, closed, m.body, m.saga, m.at)
         ),
         messages.ImportDone: _about("version", _import_done),
+        messages.ImportInspected: _about("version", _import_inspected),
         messages.ImportRejected: _about("version", _import_rejected),
         messages.CopyArrived: _about("copy", _copy_arrived),
         messages.CopyDone: _about("copy", _copy_done),
@@ -62,6 +64,7 @@ def reactions(pod: str) -> dict[type, Reaction]:
         messages.Observed: Reaction(lambda _, __: [INVENTORY(HERE)], on_observed),
         to_pods.InventoryRequested: Reaction(lambda _, __: [INVENTORY(HERE)], on_inventory_requested),
         to_pods.LimitsChanged: Reaction(lambda _, __: [LIMITS(HERE)], _on_limits_changed),
+        **pools.reactions(),
     }
 
 
@@ -111,6 +114,12 @@ def _import_done(task: Task | None, closed: Closed | None, message: Message[mess
         warnings=body.warnings,
     )
     return tasks.import_ended(task, closed, body.attempt, None, event)
+
+
+def _import_inspected(task: Task | None, closed: Closed | None, message: Message[messages.ImportInspected]) -> Decision:
+    body = message.body
+    event = from_pods.SourceInspected(version=body.version, attempt=body.attempt, size=body.size)
+    return tasks.inspected(task, closed, event)
 
 
 def _import_rejected(task: Task | None, closed: Closed | None, message: Message[messages.ImportRejected]) -> Decision:

@@ -7,19 +7,21 @@ that was under way is copied again.
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+import structlog
 
 from connector import notes
 from connector.backends import folders
 from connector.backends.base import Backend, Item, SourceDisk, Staging, data_name, index_name
+from connector.domain.capture import objection, objection_to_format, objection_to_size
 from connector.domain.tasks import Import
-from connector.failures import Cancel, Refused, refused
+from connector.failures import Cancel, Cancelled, Refused, failure_of, refused
 from connector.formats import Recognised, inspect
 from connector.progress import Meter
 from connector.replicas import supersede
@@ -28,11 +30,14 @@ from connector.transfer.grid import SPAN, Grid
 from connector.transfer.index import size_for
 from connector.transfer.sparse import extents, preallocated
 from connector.transfer.writer import DiskWriter
+from contracts.errors import Failure
 from contracts.manifest import Disk, Manifest
 from runtime.crash import crash_at
 
 RESERVE: Final = 1024 * 1024
 """Bytes that stay free on a datastore for descriptors."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,17 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter, cancel: Cancel) -> Prepared:
+def prepare(
+    backend: Backend,
+    task: Import,
+    max_virtual_size: int,
+    meter: Meter,
+    cancel: Cancel,
+    inspected: Callable[[int], None] = lambda _: None,
+) -> Prepared:
     """Make the version's item, or find it made. The source stays locked for a *convert* until it is released.
+
+    ``inspected`` is told how many bytes of disk files there are, before the first of them is read to be kept.
 
     Raises:
         Refused: the source cannot become a version.
@@ -56,15 +70,23 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
     found = next((placed for placed in held if placed.item.source), held[0] if held else None)
     if found is None or not found.intact or not found.item.source:
         backend.lock(task.source, task.version)
+        traits = backend.traits(task.source)
+        _hold_against(objection(traits, task.expects))
+        if task.snapshot is not None:
+            backend.check_snapshot(task.snapshot, task.version)
         with ExitStack() as stack:
             disks = backend.disks(task.source)
             for disk in disks:
                 stack.callback(os.close, disk.fd)
             passed = [_admit(disk, task.file_type, max_virtual_size) for disk in disks]
+            _hold_against(objection_to_format(passed[0].format, task.expects))
+            size = sum(os.fstat(disk.fd).st_size for disk in disks)
+            _hold_against(objection_to_size(size, task.room))
             staging = backend.stage(task.version, task.datastore)
             stack.callback(staging.close)
             _check_space(disks, passed, staging)
-            meter.begin("import", sum(os.fstat(disk.fd).st_size for disk in disks))
+            inspected(size)
+            meter.begin("import", size)
             made = tuple(
                 _disk(backend, disk, recognised, staging, meter, cancel)
                 for disk, recognised in zip(disks, passed, strict=True)
@@ -73,7 +95,8 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
                 _admit_copy(disk, recognised, task.file_type, max_virtual_size, staging)
             meter.end()
             crash_at("import.copied")
-            manifest = Manifest(disks=made, source=task.source, created=datetime.now(UTC))
+            unmade = _snapshot(backend, task, cancel)
+            manifest = Manifest(disks=made, source=task.source, created=datetime.now(UTC), traits=traits.marks)
             for disk in disks:
                 notes.remove(disk, staging)
             item = Item(
@@ -83,7 +106,7 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
                 manifest=manifest,
                 source=True,
                 copies=found.item.copies if found is not None else (),
-                warnings=_warnings(disks, passed),
+                warnings=(*_warnings(disks, passed), *unmade),
             )
             found = backend.finalise(staging, item)
         crash_at("import.renamed")
@@ -91,6 +114,29 @@ def prepare(backend: Backend, task: Import, max_virtual_size: int, meter: Meter,
     if task.mode == "clone":
         backend.unlock(task.version)
     return Prepared(found.item.manifest, found.datastore, found.item.warnings)
+
+
+def _hold_against(failure: Failure | None) -> None:
+    if failure is not None:
+        raise Refused(failure)
+
+
+def _snapshot(backend: Backend, task: Import, cancel: Cancel) -> tuple[str, ...]:
+    """Make the snapshot that was asked for. The version is worth more than it: where it cannot be made, a warning says
+    so."""
+    if task.snapshot is None:
+        return ()
+    try:
+        backend.snapshot(task.source, task.snapshot, task.version, cancel.check)
+    except Cancelled:
+        raise
+    except (Refused, OSError) as error:
+        failure = failure_of(error, "snapshot")
+        log.warning("snapshot_failed", snapshot=task.snapshot, code=failure.code, text=failure.text)
+        backend.drop_snapshot(task.version)
+        return (f"snapshot_failed: snapshot {task.snapshot} could not be made: {failure.text}",)
+    crash_at("import.snapshot")
+    return ()
 
 
 def _admit(disk: SourceDisk, file_type: str | None, max_virtual_size: int) -> Recognised:

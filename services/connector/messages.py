@@ -1,8 +1,10 @@
 """What a connector tells itself: work that ended outside a handler, and what was seen of the pod."""
 
+from datetime import datetime
 from typing import TypeAlias
 
 from connector.domain.inventory import Inventory
+from connector.domain.pools import Told
 from connector.domain.tasks import Discard, Release, Withdraw
 from contracts.errors import Failure
 from contracts.events.from_pods import Datastore, FileDigest
@@ -16,6 +18,14 @@ class ImportDone(Local, frozen=True, kw_only=True, tag="import.done"):
     manifest: Manifest
     datastore: str
     warnings: tuple[str, ...]
+
+
+class ImportInspected(Local, frozen=True, kw_only=True, tag="import.inspected"):
+    """The source of an import passed the gate, or its work goes on: so many bytes of disk files."""
+
+    version: str
+    attempt: int
+    size: int
 
 
 class ImportRejected(Local, frozen=True, kw_only=True, tag="import.rejected"):
@@ -88,6 +98,20 @@ class Released(Local, frozen=True, kw_only=True, tag="released"):
     gone: bool
 
 
+class PoolSeen(Local, frozen=True, kw_only=True, tag="pool.seen"):
+    """What a pool was found to be, or what came of making it; ``asked`` is when the word came that it is about."""
+
+    assignment: str
+    asked: datetime
+    told: Told
+
+
+class PoolForgotten(Local, frozen=True, kw_only=True, tag="pool.forgotten"):
+    """No message about a pool that is gone can be on its way any more."""
+
+    assignment: str
+
+
 class Started(Local, frozen=True, kw_only=True, tag="started"):
     """The connector started."""
 
@@ -102,6 +126,7 @@ class Started(Local, frozen=True, kw_only=True, tag="started"):
     interval: float
     token: str = ""
     virtual_limit: int | None = None
+    capabilities: tuple[str, ...] = ()
 
 
 class Observed(Local, frozen=True, kw_only=True, tag="observed"):
@@ -122,6 +147,7 @@ class Forget(Local, frozen=True, kw_only=True, tag="forget"):
 
 LOCAL: TypeAlias = (
     ImportDone
+    | ImportInspected
     | ImportRejected
     | CopyArrived
     | CopyDone
@@ -130,6 +156,8 @@ LOCAL: TypeAlias = (
     | Corrupted
     | Removed
     | Released
+    | PoolSeen
+    | PoolForgotten
     | Started
     | Observed
     | Forget

@@ -110,6 +110,7 @@ class Presence:
                 interval=self._settings.report_interval,
                 token=self._token(),
                 virtual_limit=self._backend.virtual_limit,
+                capabilities=self._settings.capability_names,
             )
         )
 

@@ -20,6 +20,8 @@ def discard(backend: Backend, task: Discard) -> None:
             backend.remove(task.version, placed.datastore)
         elif placed.item.source:
             backend.note(msgspec.structs.replace(placed.item, source=False), placed.datastore)
+    if task.given_up:
+        backend.drop_snapshot(task.version)
     backend.unlock(task.version)
 
 

@@ -27,6 +27,7 @@ def on_started(message: Message[messages.Started], work: Work) -> None:
             interval=body.interval,
             token=body.token,
             virtual_limit=body.virtual_limit,
+            capabilities=body.capabilities,
         )
     )
 

@@ -17,7 +17,8 @@ class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
 
     pod: PodName
     root: str
-    """The pod as the directory backend knows it: ``vms/``, ``incoming/`` and ``datastores/`` are in it."""
+    """The pod as the directory backend knows it: ``vms/``, ``snapshots/``, ``templates/``, ``volumes/``, ``incoming/``
+    and ``datastores/`` are in it."""
     ticket_key_file: str
     """The hub's public key (PEM): whoever shows a ticket signed with its other half is served."""
     manifest_key_file: str
@@ -34,6 +35,12 @@ class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
     """Copies made at a time."""
     imports: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Sources prepared at a time."""
+    pools: Annotated[int, msgspec.Meta(ge=1, le=16)] = 2
+    """Desktop pools worked on at a time."""
+    pool_interval: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    """Seconds between two looks at the seats of a pool: who uses them, and whether all are there."""
+    heartbeat: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """Seconds between two words about an import under way; the hub asks again for one of which it hears nothing."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 3
     """Threads that fetch one disk; each has a buffer of 4 MiB."""
     wire: Literal["auto", "zstd", "plain"] = "auto"
@@ -50,6 +57,9 @@ class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
     """What a selector may ask for: ``site=berlin,tier=edge``."""
     disk_types: str = ""
     """What the disks of a datastore are, by its name: ``default=nvme,archive=hdd``."""
+    capabilities: str = ""
+    """What the hosts of the pod can do: ``trusted_launch,confidential,secureboot,gpu.nvidia``. A version that asks for
+    more does not come here."""
     enrolment: str = ""
     """The token with which a pod that the hub does not know yet is let in; never logged."""
     enrolment_file: str = ""
@@ -62,6 +72,10 @@ class ConnectorSettings(DoorSettings, frozen=True, kw_only=True):
     @property
     def disk_type_map(self) -> dict[str, str]:
         return _pairs(self.disk_types)
+
+    @property
+    def capability_names(self) -> tuple[str, ...]:
+        return tuple(name for one in self.capabilities.split(",") if (name := one.strip()))
 
     def enrolment_token(self) -> str:
         """The enrolment token as it is now; empty when there is none. Raises OSError, ValueError: the file cannot be

@@ -16,7 +16,7 @@ import structlog
 
 from connector import messages
 from connector.backends.base import Backend
-from connector.carrying import Carrying, Underway
+from connector.carrying import Carrying, Underway, inspection
 from connector.copying import LiveGrant, Parts
 from connector.domain.tasks import Copy, Discard, Import, Paused, Release, Task, Withdraw, same_work
 from connector.failures import Cancelled
@@ -193,6 +193,7 @@ class Runner:
         running.thread = asyncio.create_task(self._perform(id, task, running), name=f"task {id}")
 
     async def _perform(self, id: str, task: Task, running: _Running) -> None:
+        beats = asyncio.create_task(self._beat(task, running)) if isinstance(task, Import) else None
         try:
             outcome = await self._loop.run_in_executor(self._pool, self._carrying.work, id, task, running)
             await self._submit(outcome, saga=task.saga)
@@ -209,9 +210,21 @@ class Runner:
         else:
             self._failures.pop(id, None)
         finally:
+            if beats is not None:
+                beats.cancel()
             del self._running[id]
             self.wake()
             self._changed()
+
+    async def _beat(self, task: Import, running: _Running) -> None:
+        """Say now and then that an import goes on."""
+        while True:
+            await asyncio.sleep(self._settings.heartbeat)
+            if running.size is not None:
+                try:
+                    await self._submit(inspection(task, running.size), saga=task.saga)
+                except Exception as error:  # noqa: BLE001 - the next one may be told
+                    log.warning("heartbeat_not_told", task=task.version, error=repr(error))
 
     def _again(self, id: str) -> None:
         self._later.discard(id)

@@ -30,6 +30,7 @@ class Desk:
     def __init__(self, pod: Pod, **more: Any) -> None:
         self.tasks: dict[str, Task] = {}
         self.outcomes: asyncio.Queue[Local] = asyncio.Queue()
+        self.inspected: list[messages.ImportInspected] = []
         self.fail = 0
         self.changes = 0
         keys = {"ticket_key_file": str(pod.hub.public), "manifest_key_file": str(pod.hub.manifest_key)}
@@ -63,6 +64,9 @@ class Desk:
         if self.fail:
             self.fail -= 1
             raise OSError("the store failed")
+        if isinstance(body, messages.ImportInspected):
+            self.inspected.append(body)
+            return
         if not isinstance(body, messages.CopyArrived | messages.CopyContinued):
             done = getattr(body, "done", None)
             self.tasks.pop(getattr(body, "copy", None) or getattr(body, "version", None) or _id(done), None)

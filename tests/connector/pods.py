@@ -148,6 +148,7 @@ class Pod:
         threads: int = 2,
         readback: bool = False,
         avoid: Collection[str] = (),
+        capabilities: tuple[str, ...] = (),
     ) -> Made:
         parts = Parts(
             pod=self.name,
@@ -157,6 +158,7 @@ class Pod:
             receiving=self.receiving,
             threads=threads,
             readback=readback,
+            capabilities=capabilities,
         )
         return make(self.backend, task, self.meter(), cancel or Cancel(), lambda _: None, parts, grant, avoid)
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from bus import Bus, bus
 from pods import Hub, Pod
+from pooled import ASSIGNMENT, left, published, wanting
 
 from connector import presence
 from connector.agent import connector
@@ -138,17 +139,19 @@ async def test_the_source_pod_answers_a_withdrawal_and_keeps_its_source(site: Si
     assert (placed.item.source, placed.item.copies, placed.intact) == (True, (), True)
 
 
-async def test_a_token_and_the_types_of_the_disks_are_announced_and_the_token_is_in_no_log(
+async def test_a_token_what_the_hosts_can_do_and_the_types_of_the_disks_are_announced_and_the_token_is_in_no_log(
     nats_url: str, hub: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secret = "the-secret-of-this-pod"
     (tmp_path / "token").write_text(f"{secret}\n")
     async with bus(nats_url, hub, "pod-1") as said:
         pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        given = {"disk_types": "main=nvme, other=hdd", "capabilities": "trusted_launch, gpu.nvidia,"}
         for more in ({"enrolment": secret}, {"enrolment_file": str(tmp_path / "token")}):
-            async with connector(settings(nats_url, pod, tmp_path, disk_types="main=nvme, other=hdd", **more)):
+            async with connector(settings(nats_url, pod, tmp_path, **given, **more)):
                 announced = await said.expect(from_pods.PodAnnounced, "pod-1")
                 assert announced.token == secret
+                assert announced.capabilities == ("trusted_launch", "gpu.nvidia")
                 assert announced.virtual_limit is None
                 assert [(store.name, store.disk_type) for store in announced.datastores] == [("main", "nvme")]
                 reported = await said.expect(from_pods.PodReported, "pod-1", boot=announced.boot)
@@ -330,6 +333,31 @@ async def test_a_connector_killed_during_a_withdrawal_carries_it_out_and_answers
         assert pod.backend.held(made.version) == []
         assert pod.leftovers() == []
         assert not any(isinstance(event, from_pods.CopyDropped) for _, event in said.heard)
+        pod.backend.close()
+
+
+@pytest.mark.parametrize("label", ["pool.staged", "pool.put", "pool.removed"])
+async def test_a_connector_killed_while_it_makes_or_removes_a_pool_finishes_that(
+    label: str, nats_url: str, hub: Hub, tmp_path: Path
+) -> None:
+    async with bus(nats_url, hub, "pod-1") as said:
+        pod = Pod("pod-1", tmp_path / "pod-1", hub)
+        wanted = wanting(published(pod, CONTENT, "disk"))
+        process = Process(nats_url, pod, tmp_path, label)
+        try:
+            await said.say(to_pods.AssignmentRequested(pod="pod-1", assignment=ASSIGNMENT, attempt=1, wanted=wanted))
+            if label == "pool.removed":
+                await said.expect(from_pods.AssignmentReported, "pod-1", state="IN_SYNC", attempt=1)
+                await said.say(to_pods.AssignmentWithdrawn(pod="pod-1", assignment=ASSIGNMENT, attempt=2))
+                assert await process.die_and_return() == 137
+                await said.expect(from_pods.AssignmentReported, "pod-1", state="REMOVED", attempt=2)
+            else:
+                assert await process.die_and_return() == 137
+                made = await said.expect(from_pods.AssignmentReported, "pod-1", state="IN_SYNC", attempt=1)
+                assert [one.state for one in made.seats] == ["READY", "READY"]
+        finally:
+            assert process.stop() == 0
+        assert not any(name.startswith("pools/") for name in left(pod))
         pod.backend.close()
 
 

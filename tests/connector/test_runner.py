@@ -1,6 +1,8 @@
 """The runner: what is wanted is under way, what is not wanted stops, and every outcome is handed back once."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from pods import Pod
 
 from connector import carrying, messages, tasks
 from connector.domain.tasks import Copy, Discard, Release, Withdraw
+from harness.wait import until
 
 Pods = Callable[..., Pod]
 
@@ -28,6 +31,38 @@ async def test_an_import_is_carried_out_and_handed_back(pod: Pod) -> None:
         assert isinstance(outcome, messages.ImportDone)
         assert (outcome.version, outcome.attempt, outcome.datastore) == (task.version, 1, "main")
         assert outcome.manifest.disks[0].size == 300_000
+
+
+async def test_the_size_of_a_source_is_told_and_told_again_while_it_is_read(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, prepare = threading.Event(), carrying.prepare
+
+    def slow(*arguments: Any) -> Any:
+        *rest, inspected = arguments
+
+        def held(size: int) -> None:
+            inspected(size)
+            go.wait(10)
+
+        return prepare(*rest, held)
+
+    monkeypatch.setattr(carrying, "prepare", slow)
+    async with running(Desk(pod, heartbeat=0.01)) as desk:
+        task = pod.import_task(pod.vm(), saga="saga")
+        desk.want(task)
+
+        async def several() -> bool:
+            return len(desk.inspected) >= 4
+
+        await until(several)
+        go.set()
+        assert isinstance(await desk.outcome(), messages.ImportDone)
+        told = messages.ImportInspected(version=task.version, attempt=1, size=300_000)
+        assert set(desk.inspected) == {told}
+    after = len(desk.inspected)
+    await asyncio.sleep(0.05)
+    assert len(desk.inspected) == after
 
 
 async def test_a_refused_import_is_handed_back_with_its_reason_and_leaves_nothing(pod: Pod) -> None:

@@ -128,6 +128,32 @@ PREPARED = from_pods.SourcePrepared(version=VERSION, attempt=1, manifest=MANIFES
 REJECTED = from_pods.SourceRejected(version=VERSION, attempt=1, failure=FAILURE)
 
 
+def test_an_import_keeps_what_the_image_expects_and_what_the_quotas_leave(world: World) -> None:
+    expects = to_pods.Expected(os_type="linux", nvme=False)
+    world.hear(requested(room=5, expects=expects, snapshot="before"))
+    begun = world.task()
+    assert isinstance(begun, Import)
+    assert (begun.room, begun.expects, begun.snapshot) == (5, expects, "before")
+
+
+def test_an_inspection_is_told_while_its_import_is_the_one_that_is_wanted(world: World) -> None:
+    word = messages.ImportInspected(version=VERSION, attempt=1, size=7)
+    assert world.hear(word) == []
+    world.hear(requested())
+    told = from_pods.SourceInspected(version=VERSION, attempt=1, size=7)
+    assert world.hear(word) == world.hear(word) == [told]
+    assert isinstance(world.task(), Import)
+    assert world.hear(messages.ImportInspected(version=VERSION, attempt=2, size=7)) == []
+    world.hear(import_done())
+    assert world.hear(word) == []
+
+
+def test_an_import_that_is_given_up_takes_its_snapshot_along_and_a_deleted_version_does_not(world: World) -> None:
+    for given_up in (True, False):
+        world.hear(to_pods.SourceDiscarded(pod=POD, version=VERSION, given_up=given_up))
+        assert world.task() == Discard(version=VERSION, saga="saga", given_up=given_up)
+
+
 def test_the_handlers_answer_exactly_what_the_topology_lets_them_hear() -> None:
     heard = {kind for kind in reactions(POD) if issubclass(kind, Event)}
     assert heard == set(HEARS[Speaker.CONNECTOR])

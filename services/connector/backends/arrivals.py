@@ -93,6 +93,16 @@ class Arrivals:
             self._land(found)
         return found
 
+    def landed(self, key: str) -> Arrival | None:
+        """The finished upload with this id, or the one whose file has this name; the file may be gone since."""
+        if _ID.fullmatch(key) is not None:
+            found = self.find(key)
+            if found is not None:
+                return found if found.done else None
+        notes = (match[1] for name in folders.names(self._at) if (match := _NOTE.fullmatch(name)) is not None)
+        named = (found for id in notes if (found := self.find(id)) is not None and found.name == key and found.done)
+        return next(named, None)
+
     def open(self, id: str) -> int:
         """The upload's file, for reading and writing."""
         return os.open(_file(_checked(id)), os.O_RDWR | folders.SAFELY, dir_fd=self._at)

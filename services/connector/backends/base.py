@@ -4,12 +4,13 @@ All methods block and run in threads. They raise `Refused` with a stable code wh
 OSError where the machine fails.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from connector.domain.capture import Traits
 from connector.transfer.seeds import Seed
 from contracts.events.from_pods import Datastore, Vm
 from contracts.manifest import Disk, Manifest, Source
@@ -127,7 +128,8 @@ class Backend(Protocol):
     """Bytes of the largest virtual disk that the hypervisor takes; None when it has no limit of its own."""
 
     def vms(self) -> list[Vm]:
-        """The VMs that could be imported; one whose descriptor cannot be used has no disks."""
+        """The VMs, snapshots, templates and volumes that could be imported; one whose descriptor cannot be used has no
+        disks."""
 
     def datastores(self) -> list[Datastore]: ...
 
@@ -142,6 +144,19 @@ class Backend(Protocol):
 
     def disks(self, source: Source) -> list[SourceDisk]:
         """The frozen disks of a source, the OS disk first, then by lun."""
+
+    def traits(self, source: Source) -> Traits:
+        """What the source says of itself. Raises Refused: there is no such source, or its descriptor cannot be used."""
+
+    def check_snapshot(self, name: str, version: str) -> None:
+        """Raises Refused (``snapshot_exists``) when the pod has a snapshot of this name that is not ``version``'s."""
+
+    def snapshot(self, source: Source, name: str, version: str, check: Callable[[], None]) -> None:
+        """Make a snapshot of the source, which is locked for ``version``; again is fine. ``check`` is called now and
+        then, and may raise."""
+
+    def drop_snapshot(self, version: str) -> None:
+        """The import came to nothing: a snapshot that it made goes."""
 
     def delete_source(self, source: Source, version: str) -> bool:
         """Delete what is locked for ``version``; False when something else has that name now and nothing was done."""

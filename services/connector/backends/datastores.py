@@ -70,7 +70,12 @@ def trash(version: str) -> str:
     return f"{TRASH}{version}-{time.monotonic_ns()}"
 
 
+def is_version(text: str) -> bool:
+    """Whether ``text`` has the shape of a version's id, and so can be the name of a folder."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def check(version: str) -> None:
     """Look whether ``version`` can be the name of a folder. Raises Refused when it could be more than that."""
-    if _VERSION.fullmatch(version) is None:
+    if not is_version(version):
         raise refused("internal", "finalise", "The version's id is not one that the hub makes")

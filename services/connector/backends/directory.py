@@ -1,27 +1,23 @@
 """The default backend: a pod is a folder. VMs, incoming files and datastores are folders in it."""
 
-import errno
-import fcntl
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Final
 
-from connector.backends import folders
+from connector.backends import folders, reflink
 from connector.backends.arrivals import Arrivals
 from connector.backends.base import Checked, Corrupt, Item, Placed, SourceDisk, Spot, Staging
 from connector.backends.datastores import Datastores
 from connector.backends.library import Library
+from connector.backends.pools import DirectoryPools
 from connector.backends.serving import Serving
 from connector.backends.shelf import Shelf
 from connector.backends.sources import Sources
 from connector.backends.staging import DirectoryStaging, Stagings
+from connector.backends.versions import Versions
+from connector.domain.capture import Traits
 from connector.transfer.seeds import Seed
 from contracts.events.from_pods import Datastore, Vm
 from contracts.manifest import Disk, Source
-
-_FICLONE: Final = 0x40049409
-_CANNOT: Final = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ETXTBSY)
 
 
 class DirectoryBackend:
@@ -38,8 +34,10 @@ class DirectoryBackend:
         with folders.folder(str(root.resolve())) as at:
             self._sources = Sources(at)
             self._datastores = Datastores(at, disk_types or {})
-        shelf = Shelf()
-        self._library = Library(self._datastores, shelf)
+            shelf = Shelf()
+            self._library = Library(self._datastores, shelf)
+            self._pools = DirectoryPools(at, self._datastores, self._library)
+        self._versions = Versions(self._library)
         self._stagings = Stagings(self._datastores)
         self._serving = Serving(self._datastores, self._library, shelf)
 
@@ -47,12 +45,17 @@ class DirectoryBackend:
     def arrivals(self) -> Arrivals:
         return self._sources.arrivals
 
+    @property
+    def pools(self) -> DirectoryPools:
+        return self._pools
+
     def close(self) -> None:
+        self._pools.close()
         self._sources.close()
         self._datastores.close()
 
     def vms(self) -> list[Vm]:
-        return self._sources.vms()
+        return self._sources.listed()
 
     def datastores(self) -> list[Datastore]:
         return self._datastores.listed()
@@ -61,13 +64,28 @@ class DirectoryBackend:
         return self._library.items()
 
     def lock(self, source: Source, version: str) -> None:
-        self._sources.lock(source, version)
+        if source.kind == "version":
+            self._versions.look_up(source.name)
+        else:
+            self._sources.lock(source, version)
 
     def unlock(self, version: str) -> None:
         self._sources.unlock(version)
 
+    def traits(self, source: Source) -> Traits:
+        return self._versions.traits(source.name) if source.kind == "version" else self._sources.traits(source)
+
     def disks(self, source: Source) -> list[SourceDisk]:
-        return self._sources.disks(source)
+        return self._versions.disks(source) if source.kind == "version" else self._sources.disks(source)
+
+    def check_snapshot(self, name: str, version: str) -> None:
+        self._sources.check_snapshot(name, version)
+
+    def snapshot(self, source: Source, name: str, version: str, check: Callable[[], None]) -> None:
+        self._sources.snapshot(source, name, version, check)
+
+    def drop_snapshot(self, version: str) -> None:
+        self._sources.drop_snapshot(version)
 
     def delete_source(self, source: Source, version: str) -> bool:
         return self._sources.delete(source, version)
@@ -76,18 +94,7 @@ class DirectoryBackend:
         return self._stagings.stage(version, datastore, replica, avoid)
 
     def clone(self, source: int, staging: Staging, name: str) -> bool:
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(name, flags, 0o600, dir_fd=staging.folder)
-        try:
-            fcntl.ioctl(fd, _FICLONE, source)
-            os.fsync(fd)
-        except OSError as error:
-            if error.errno in _CANNOT:
-                return False
-            raise
-        finally:
-            os.close(fd)
-        return True
+        return reflink.share(source, staging.folder, name)
 
     def find(self, version: str, datastore: str | None = None) -> Placed | None:
         return self._library.find(version, datastore)
@@ -111,6 +118,7 @@ class DirectoryBackend:
 
     def sweep(self, keep: Collection[str]) -> None:
         self._stagings.sweep(keep)
+        self._sources.sweep(keep)
 
     def folder(self, version: str, datastore: str | None = None) -> int | None:
         return self._library.folder(version, datastore)

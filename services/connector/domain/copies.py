@@ -35,6 +35,8 @@ def requested(task: Task | None, closed: Closed | None, event: CopyRequested, sa
         replica=event.replica,
         priority=event.priority,
         shallow=event.shallow,
+        capabilities=event.capabilities,
+        gpu_types=event.gpu_types,
         at=at,
     )
     if isinstance(task, Copy):

@@ -27,7 +27,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 def inventory(vms: Iterable[Vm], items: Iterable[LibraryItem]) -> Inventory:
     """The inventory of what was found; equal findings in any order have the same root."""
-    ordered_vms = tuple(sorted(vms, key=lambda vm: vm.name))
+    ordered_vms = tuple(sorted(vms, key=lambda vm: (vm.name, vm.kind)))
     ordered_items = tuple(sorted(items, key=lambda item: (item.version, item.datastore)))
     parts: list[list[Vm | LibraryItem]] = [[] for _ in range(SECTIONS)]
     parts[VMS].extend(ordered_vms)

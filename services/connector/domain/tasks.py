@@ -13,8 +13,8 @@ import msgspec
 
 from contracts.errors import Failure
 from contracts.events import Event
-from contracts.events.from_pods import SourceRejected, SourceStarted
-from contracts.events.to_pods import Holder, SourceDiscarded, SourceReleased, SourceRequested
+from contracts.events.from_pods import SourceInspected, SourceRejected, SourceStarted
+from contracts.events.to_pods import Expected, Holder, SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Format, Manifest, Source
 from contracts.terms import Priority
 
@@ -25,7 +25,8 @@ class _Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Import(_Task, frozen=True, kw_only=True, tag="import"):
-    """Prepare a source."""
+    """Prepare a source. ``room`` bytes are left by the quotas; ``expects`` is what the image says that it must be;
+    ``snapshot`` is the name of one that is made of it."""
 
     image: str
     tenant: str
@@ -34,10 +35,15 @@ class Import(_Task, frozen=True, kw_only=True, tag="import"):
     mode: Literal["clone", "convert"]
     file_type: Format | None
     datastore: str | None
+    room: int | None = None
+    expects: Expected = Expected()
+    snapshot: str | None = None
 
 
 class Discard(_Task, frozen=True, kw_only=True, tag="discard"):
-    """Undo an import."""
+    """Undo an import; ``given_up``: with the snapshot that it made."""
+
+    given_up: bool = False
 
 
 class Release(_Task, frozen=True, kw_only=True, tag="release"):
@@ -62,6 +68,8 @@ class Copy(_Task, frozen=True, kw_only=True, tag="copy"):
     replica: int = 0
     priority: Priority = "normal"
     shallow: bool = False
+    capabilities: tuple[str, ...] = ()
+    gpu_types: tuple[str, ...] = ()
     at: datetime | None = None
 
 
@@ -147,13 +155,17 @@ def source_requested(task: Task | None, closed: Closed | None, event: SourceRequ
         mode=event.mode,
         file_type=event.file_type,
         datastore=event.datastore,
+        room=event.room,
+        expects=event.expects,
+        snapshot=event.snapshot,
     )
     return Decision(begun, closed, (SourceStarted(version=event.version, attempt=event.attempt),))
 
 
 def source_discarded(event: SourceDiscarded, saga: str) -> Decision:
     """Whatever was under way for the version is to be undone; this is the last word about its source."""
-    return Decision(Discard(version=event.version, saga=saga), Closed(attempt=0, end="discarded"))
+    undone = Discard(version=event.version, saga=saga, given_up=event.given_up)
+    return Decision(undone, Closed(attempt=0, end="discarded"))
 
 
 def source_released(task: Task | None, closed: Closed | None, event: SourceReleased, saga: str) -> Decision:
@@ -161,6 +173,12 @@ def source_released(task: Task | None, closed: Closed | None, event: SourceRelea
     if isinstance(task, Discard) or (closed is not None and closed.end == "discarded"):
         return Decision(task, closed)
     return Decision(Release(version=event.version, saga=saga, source=event.source), closed)
+
+
+def inspected(task: Task | None, closed: Closed | None, event: SourceInspected) -> Decision:
+    """An import found its source fit, or is still at work; it is told only while it is the one that is wanted."""
+    wanted = isinstance(task, Import) and task.attempt == event.attempt
+    return Decision(task, closed, (event,) if wanted else ())
 
 
 def import_ended(
