@@ -1,8 +1,10 @@
 """What the catalog and the replicator say becomes deliveries, one for each webhook that wants it.
 
-Events name a version and not its tenant, so the notifier remembers whose each version is from the first word about it:
-`VersionRequested` stands in the stream before everything else about the version. An event about a version that was
-never heard of is nobody's and is delivered to nobody.
+An event belongs to the tenant that it names. What the replicator says names a version and not its tenant, so the
+notifier remembers whose each version is from the first word about it: `VersionRequested` stands in the stream before
+everything else about the version. An event about a version that was never heard of is nobody's and is delivered to
+nobody. Whose a version is can be learned only from events that are about the version: a pool may be another tenant's
+than the image that it is made from.
 """
 
 from collections.abc import Iterator
@@ -21,12 +23,14 @@ log = structlog.get_logger()
 
 
 def keys(message: Message[Any], get: Get) -> Iterator[Ref]:
-    """Whose the version is, the tenant's webhooks, and how many deliveries wait for each."""
+    """Whose the event is, the tenant's webhooks, and how many deliveries wait for each."""
     event = message.body
-    yield VERSION(event.version)
+    id = getattr(event, "version", "")
+    if id:
+        yield VERSION(id)
     tenant = getattr(event, "tenant", None)
     if tenant is None:
-        version = get(VERSION, event.version)
+        version = get(VERSION, id)
         tenant = None if version is None else version.tenant
     if tenant is not None:
         yield HOOKS(tenant)
@@ -38,14 +42,15 @@ def keys(message: Message[Any], get: Get) -> Iterator[Ref]:
 def on_event(message: Message[Any], work: Work) -> None:
     """Keep the event for every webhook whose filters it passes; it is posted after commit."""
     event = message.body
-    version = _version(event, work)
-    if version is None:
+    about = _whose(event, work)
+    if about is None:
         log.warning("event_of_unknown_version", type=event.type_name(), version=event.version)
         return
-    hooks = work.get(HOOKS, version.tenant)
+    hooks = work.get(HOOKS, about.tenant)
     if hooks is None:
         return
-    facts = Facts(words=event.words(), version=event.version, image=version.image, pod=getattr(event, "pod", None))
+    version, pod = getattr(event, "version", ""), getattr(event, "pod", None)
+    facts = Facts(words=event.words(), version=version, image=about.image, pod=pod)
     for id in hooks.ids:
         hook = work.get(HOOK, id)
         if hook is not None and wants(hook, facts):
@@ -61,9 +66,13 @@ def post(work: Work, hook: str, event: str, type_name: str, subject: str, data: 
     return id, delivery
 
 
-def _version(event: Any, work: Work) -> Version | None:
-    known = work.get(VERSION, event.version)
-    if known is None and hasattr(event, "tenant") and hasattr(event, "image"):
-        known = Version(tenant=event.tenant, image=event.image)
-        work.put(VERSION, event.version, known)
-    return known
+def _whose(event: Any, work: Work) -> Version | None:
+    """The tenant and the image that an event is about."""
+    id, tenant = getattr(event, "version", ""), getattr(event, "tenant", None)
+    known = work.get(VERSION, id) if id else None
+    if tenant is None:
+        return known
+    image = getattr(event, "image", "" if known is None else known.image)
+    if id and known is None and event.about == "version" and image:
+        work.put(VERSION, id, Version(tenant=tenant, image=image))
+    return Version(tenant=tenant, image=image)

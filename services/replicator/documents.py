@@ -1,6 +1,7 @@
 """What the replicator stores."""
 
 from replicator.domain.copy import Copy
+from replicator.domain.fixed import Fixed
 from replicator.domain.held import Held
 from replicator.domain.inventory import Collecting, Entries, Ledger, Sought
 from replicator.domain.lane import Lane
@@ -41,6 +42,8 @@ ENTRIES: Kind[Entries] = Kind("entries", Entries)
 """By pod, generation, section and page: items of an inventory until they were compared."""
 SOUGHT: Kind[Sought] = Kind("sought", Sought)
 """By version, of which no placement is known."""
+FIXED: Kind[Fixed] = Kind("fixed", Fixed)
+"""By image, of which copies may not be removed one by one."""
 POLICY: Kind[NamedPolicy] = Kind("policy", NamedPolicy)
 """By tenant and name, ``<tenant>.<name>``."""
 SHELF: Kind[Shelf] = Kind("shelf", Shelf)

@@ -10,7 +10,8 @@ from contracts.requests import EditPlacement
 from contracts.views import PlacementView
 from replicator import dispatch, policies
 from replicator.config import Config
-from replicator.documents import COPY, PLACEMENT, POD, POLICY, ROSTER
+from replicator.documents import COPY, FIXED, PLACEMENT, POD, POLICY, ROSTER
+from replicator.domain import fixed
 from replicator.domain.copy import Cancelled, Copy, Failed, Skipped, wanted
 from replicator.domain.editing import Edit, decide, no_placement
 from replicator.domain.eligibility import Case, target
@@ -31,6 +32,8 @@ def edit_keys(message: Message[EditPlacement], get: Get) -> Iterator[Ref]:
     command = message.body
     yield PLACEMENT(command.version)
     placement = get(PLACEMENT, command.version)
+    if placement is not None:
+        yield FIXED(placement.image)
     if placement is None or placement.tenant != command.actor.tenant:
         yield ROSTER(command.version)
         return
@@ -49,6 +52,8 @@ def edit(message: Message[EditPlacement], work: Work, config: Config) -> Placeme
     mine = placement is not None and placement.tenant == command.actor.tenant
     pods = dict(work.every(POD)) if mine else {}
     edited = decide(placement, roster, command, pods)
+    if placement is not None and not isinstance(edited, Problem):
+        edited = fixed.objection(work.get(FIXED, placement.image), command.remove) or edited
     if isinstance(edited, Problem) or placement is None:
         return edited if isinstance(edited, Problem) else no_placement()
     copies = copies_of(work, command.version, roster)

@@ -16,7 +16,12 @@ from contracts.events.from_pods import (
     PodAnnounced,
     PodReported,
 )
-from contracts.events.hub import VersionCancelRequested, VersionPublishRequested, VersionUnpublishRequested
+from contracts.events.hub import (
+    ImageChanged,
+    VersionCancelRequested,
+    VersionPublishRequested,
+    VersionUnpublishRequested,
+)
 from contracts.requests import (
     AdmitExport,
     AdmitUpload,
@@ -37,6 +42,7 @@ from replicator import (
     advance,
     copies,
     editing,
+    fixing,
     grants,
     healing,
     held,
@@ -76,6 +82,7 @@ _TABLE: dict[type, tuple[Keys, _Handle]] = {
     VersionPublishRequested: (publishing.publish_keys, publishing.publish),
     VersionCancelRequested: (publishing.cancel_keys, publishing.cancel),
     VersionUnpublishRequested: (publishing.cancel_keys, publishing.unpublish),
+    ImageChanged: (fixing.changed_keys, fixing.changed),
     CopyTransferred: (copies.report_keys, copies.report),
     CopyFinalised: (copies.report_keys, copies.report),
     CopyRejected: (copies.report_keys, copies.report),

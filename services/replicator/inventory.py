@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from contracts.errors import Problem
-from contracts.events.from_pods import InventoryReported
+from contracts.events.from_pods import InventoryReported, Vm
 from contracts.events.to_pods import InventoryRequested
 from contracts.inventory import SECTIONS, VMS
 from contracts.requests import RequestInventory
@@ -62,13 +62,18 @@ def page(message: Message[InventoryReported], work: Work, _: Config) -> None:
     if before is not None and before.generation != collecting.generation:
         _abandon(work, pod, before, collecting.generation)
     for vm in words.vms:
-        work.write(PUT_VM, name, collecting.generation, vm.name, msgspec.json.encode(vm).decode())
+        work.write(PUT_VM, name, collecting.generation, _listed_as(vm), msgspec.json.encode(vm).decode())
     for section, items in by_section(words).items():
         work.put(ENTRIES, f"{name}/{collecting.generation}/{section}/{words.page}", Entries(items))
     if collecting.complete:
         _take_over(work, pod, collecting)
     else:
         work.put(INVENTORY, name, collecting)
+
+
+def _listed_as(vm: Vm) -> str:
+    """What a VM, or another source, is listed as: two of different kinds may have the same name."""
+    return vm.name if vm.kind == "vm" else f"{vm.name}/{vm.kind}"
 
 
 def _abandon(work: Work, pod: Pod, before: Collecting, generation: int) -> None:

@@ -13,9 +13,9 @@ from contracts.events.hub import (
     VersionUnpublishRequested,
 )
 from contracts.terms import Targets
-from replicator import dispatch, policies
+from replicator import dispatch, fixing, policies
 from replicator.config import Config
-from replicator.documents import CALLED_OFF, PLACEMENT, POD, POLICY, ROSTER
+from replicator.documents import CALLED_OFF, FIXED, PLACEMENT, POD, POLICY, ROSTER
 from replicator.domain.copy import Available, Copy, unfinished, wanted
 from replicator.domain.eligibility import Target, resolve
 from replicator.domain.estimate import objection
@@ -38,6 +38,7 @@ def publish_keys(message: Message[VersionPublishRequested], get: Get) -> Iterato
     yield POD.every
     yield POLICY.every
     yield CALLED_OFF(words.version)
+    yield FIXED(words.image)
     yield from copies_keys(words.version, get)
     yield from dispatch.begin_keys(words.version, words.tenant, get)
     yield from policies.published_keys(words.image, words.tenant)
@@ -54,6 +55,7 @@ def publish(message: Message[VersionPublishRequested], work: Work, config: Confi
     known, roster = work.get(PLACEMENT, words.version), work.get(ROSTER, words.version) or Roster()
     if known is not None and words.publication <= known.heard:
         return
+    fixing.note(work, words.image, fixed=words.fixed)
     pods = dict(work.every(POD))
     copies = copies_of(work, words.version, roster)
     targets = _targets(work, config, words, roster, copies, pods)

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from contracts.events.to_pods import CopyExtended, CopyRequested, Holder
 from contracts.names import copy_id
+from contracts.terms import Requirements
 from replicator.config import Config
 from replicator.documents import COPY, PLACEMENT, POD, RUN
 from replicator.domain.copy import Available, Copy, RetryPending, endless, receiving, siblings, wanted
-from replicator.domain.eligibility import rooms
+from replicator.domain.eligibility import rooms, suitable
 from replicator.domain.placement import Placement
 from replicator.domain.pod import reporting
 from replicator.domain.run import group_of, loads_of
@@ -96,25 +97,34 @@ def datastore_for(work: Work, copy: Copy, placement: Placement) -> str | None:
     kept = copy.datastore and copy.datastore not in taken and not full
     if kept and any(store.name == copy.datastore for store in stores):
         return copy.datastore
-    if pod is None or copy.among == 1:
+    if pod is None or (copy.among == 1 and not _choosy(copy, placement)):
         return None
     found = rooms(pod, placement.manifest, placement.terms, taken=frozenset(taken))
     other = [store.name for store in found if not (full and store.name == copy.datastore)]
     if other:
         return other[0]
-    left = [store.name for store in stores if store.name not in taken]
+    left = [store.name for store in suitable(pod, placement.terms) if store.name not in taken]
     return left[0] if left else None
+
+
+def _choosy(copy: Copy, placement: Placement) -> bool:
+    """Whether it matters on which of the pod's datastores its only copy lies. What the source pod has stays there."""
+    requires = placement.terms.requires
+    elsewhere = copy.pod != placement.manifest.source.pod
+    return elsewhere and bool(requires.disk_types or requires.disallowed_disk_types)
 
 
 def request(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
     """Ask the copy's pod for the latest attempt. Saying it again is harmless: the attempt is the same."""
     id = copy_id(copy.version, copy.pod, copy.replica)
     ticket, expires = _ticket(work, config, id, copy, placement)
+    requires = Requirements() if copy.pod == placement.manifest.source.pod else placement.terms.requires
     asked = CopyRequested(
         pod=copy.pod, copy=id, version=copy.version, image=copy.image,
         tenant=placement.tenant, attempt=copy.attempt, manifest=placement.manifest,
         holders=holders(work, copy, placement), ticket=ticket, ticket_expires=expires, datastore=copy.datastore,
         replica=copy.replica, priority=placement.terms.priority, shallow=placement.shallow,
+        capabilities=requires.capabilities, gpu_types=requires.gpu_types,
     )  # fmt: skip
     work.emit(asked, saga=copy.saga)
 

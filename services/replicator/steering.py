@@ -10,7 +10,8 @@ from contracts.requests import PausePlacement, RemoveCopy, RepairCopy
 from contracts.views import CopyView, PlacementView
 from replicator import dispatch
 from replicator.config import Config
-from replicator.documents import COPY, LANE, PLACEMENT, ROSTER
+from replicator.documents import COPY, FIXED, LANE, PLACEMENT, ROSTER
+from replicator.domain import fixed
 from replicator.domain.copy import Absent, Available, Cancelled, Copy, Failed, RetryPending, lost, underway, wanted
 from replicator.domain.editing import closed, no_copy, no_placement
 from replicator.domain.facts import Plan
@@ -68,6 +69,7 @@ def copy_keys(message: Message[RemoveCopy | RepairCopy], get: Get) -> Iterator[R
     copy = get(COPY, id)
     if copy is None:
         return
+    yield FIXED(copy.image)
     yield from move_keys(id, command.version, command.pod, get)
     yield from dispatch.wake_keys(copy, get)
 
@@ -78,7 +80,7 @@ def remove_copy(message: Message[RemoveCopy], work: Work, config: Config) -> Cop
     if isinstance(found, Problem):
         return found
     copy, placement = found
-    problem = closed(placement)
+    problem = closed(placement) or fixed.objection(work.get(FIXED, copy.image), (copy.pod,))
     if problem is not None:
         return problem
     roster = work.get(ROSTER, copy.version) or Roster()

@@ -75,6 +75,7 @@ def pod_view(pod: Pod, limits: PodLimits, queue: Queue | None = None, *, at: dat
         rate=None if queue is None else queue.rate,
         inventory_at=pod.inventory_at,
         drift=pod.drift,
+        capabilities=pod.capabilities,
     )
 
 

@@ -56,7 +56,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What filters look at; ``pod`` is None for events that are not about one."""
+    """What filters look at; ``version`` is empty and ``pod`` is None for events that are not about one."""
 
     words: str
     version: str

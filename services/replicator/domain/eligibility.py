@@ -9,10 +9,12 @@ import msgspec
 from contracts.events.from_pods import Datastore
 from contracts.manifest import Manifest
 from contracts.names import POD
-from contracts.terms import Policy, Targets, Terms
+from contracts.terms import Policy, Requirements, Targets, Terms
 from replicator.domain.pod import Pod, Removed, accepts, region_of
 from replicator.domain.policy import forbidding, selectable
 
+GPU = "gpu."
+"""How a capability begins that is a type of GPU."""
 REASON = 300
 """Characters of the longest reason."""
 
@@ -148,10 +150,20 @@ def _kind(pod: Pod, case: Case) -> Iterator[str]:
     if requires.hypervisors and pod.hypervisor not in requires.hypervisors:
         asked = _list(requires.hypervisors)
         yield f"hypervisor_unsupported: the pod's hypervisor is {_or(pod.hypervisor)}, asked for is {asked}"
+    yield from _abilities(pod, requires)
     if not case.rules.older_connectors and source is not None:
         mine, theirs = _release(pod.connector_version), _release(source.connector_version)
         if mine is not None and theirs is not None and mine < theirs:
             yield f"connector_older: the pod runs {pod.connector_version}, the source pod {source.connector_version}"
+
+
+def _abilities(pod: Pod, requires: Requirements) -> Iterator[str]:
+    """What the hosts must be able to do: all of the capabilities, and one of the GPU types (features.md H3, H4, H6)."""
+    lacking = [name for name in requires.capabilities if name not in pod.capabilities]
+    if lacking:
+        yield f"capability_missing: the pod cannot do {_list(lacking)}"
+    if requires.gpu_types and not any(GPU + name in pod.capabilities for name in requires.gpu_types):
+        yield f"gpu_missing: no host of the pod has a GPU of {_list(requires.gpu_types)}"
 
 
 def _content(pod: Pod, manifest: Manifest) -> Iterator[str]:
@@ -188,11 +200,13 @@ def _room(pod: Pod, replicas: int, case: Case, held: Mapping[int, str | None]) -
     it has data, which only its index tells: the pod judges that itself before the first byte (`no_space`). A pod that
     named no datastore yet is taken to have one with room.
     """
-    types, stores = case.terms.requires.disk_types, pod.datastores
-    if types:
-        stores = tuple(store for store in stores if store.disk_type in types)
-        if pod.datastores and not stores:
+    requires, stores = case.terms.requires, suitable(pod, case.terms)
+    types = requires.disk_types
+    if pod.datastores and not stores:
+        if types and not any(store.disk_type in types for store in pod.datastores):
             yield f"disk_type_missing: no datastore of the pod is {_list(types)}"
+        else:
+            yield f"disk_type_disallowed: no datastore of the pod is other than {_list(requires.disallowed_disk_types)}"
     if replicas > max(len(stores), 1):
         of_type = f" of {_list(types)}" if types else ""
         yield f"replicas: {replicas} copies need as many datastores{of_type}, the pod has {len(stores)}"
@@ -208,14 +222,22 @@ def _room(pod: Pod, replicas: int, case: Case, held: Mapping[int, str | None]) -
         yield f"space: {copies} of {certain(case.manifest)} bytes does not fit, at most {best} are free"
 
 
-def rooms(pod: Pod, manifest: Manifest, terms: Terms, *, taken: frozenset[str] = frozenset()) -> tuple[Datastore, ...]:
-    """The pod's datastores that can take a copy, the one with most free space first; ``taken`` hold one already."""
-    types, needs = terms.requires.disk_types, certain(manifest)
-    found = (
+def suitable(pod: Pod, terms: Terms) -> tuple[Datastore, ...]:
+    """The pod's datastores that are of a type on which copies may lie (features.md H2)."""
+    types, disallowed = terms.requires.disk_types, terms.requires.disallowed_disk_types
+    if not types and not disallowed:
+        return pod.datastores
+    return tuple(
         store
         for store in pod.datastores
-        if store.name not in taken and (not types or store.disk_type in types) and store.free >= needs
+        if (not types or store.disk_type in types) and store.disk_type not in disallowed
     )
+
+
+def rooms(pod: Pod, manifest: Manifest, terms: Terms, *, taken: frozenset[str] = frozenset()) -> tuple[Datastore, ...]:
+    """The pod's datastores that can take a copy, the one with most free space first; ``taken`` hold one already."""
+    needs = certain(manifest)
+    found = (store for store in suitable(pod, terms) if store.name not in taken and store.free >= needs)
     return tuple(sorted(found, key=lambda store: (-store.free, store.name)))
 
 

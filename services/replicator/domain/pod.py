@@ -23,6 +23,8 @@ MOST_LABELS = 32
 """Announced labels that are kept, as many as an operator may give (`contracts.terms.Labels`)."""
 MOST_FORMATS = 32
 """Formats that a pod is believed to take."""
+MOST_CAPABILITIES = 64
+"""Capabilities that a pod is believed to have."""
 WORD = 80
 """Characters of a word with which a pod describes itself, as many as a name has (`contracts.names.Name`)."""
 MOST_WORKING = 64
@@ -55,6 +57,8 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     labels_revision: int = 0
     datastores: tuple[Datastore, ...]
     virtual_limit: int | None = None
+    capabilities: tuple[str, ...] = ()
+    """What its hosts can do (features.md H3, H4, H6)."""
     interval: float
     announced: datetime
     last_seen: datetime
@@ -228,6 +232,7 @@ def _announced(pod: Pod | None, fact: Announced) -> Pod:
         "labels": _shapely(words.labels),
         "datastores": words.datastores,
         "virtual_limit": words.virtual_limit,
+        "capabilities": tuple(map(_plain, words.capabilities[:MOST_CAPABILITIES])),
         "interval": min(max(words.interval, 0.0), LONGEST_INTERVAL),
         "announced": fact.at,
     }

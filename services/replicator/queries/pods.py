@@ -48,22 +48,32 @@ async def pod(request: GetPod, reader: Reader) -> PodView | Problem:
 
 
 async def vms(request: GetPodVms, reader: Reader) -> VmPage | Problem:
-    """The VMs of a pod's last complete inventory; the cursor is the last name. A page is as long as a reply may be."""
+    """The VMs, and whatever else could be imported, of a pod's last complete inventory; the cursor is what the last one
+    is listed as. A page is as long as a reply may be."""
     found = await reader.get(POD, request.pod)
     if found is None:
         return no_pod(request.pod)
     limit = max(request.limit, 1)
     rows = await reader.rows(
-        "SELECT body FROM vms WHERE pod = ? AND generation = ? AND name > ? ORDER BY name LIMIT ?",
+        "SELECT name, body FROM vms WHERE pod = ? AND generation = ? AND name > ? ORDER BY name LIMIT ?",
         (found.name, found.generation, request.cursor or "", limit + 1),
     )
-    listed = [_vm(body) for (body,) in rows[:limit]]
+    listed = [_vm(body) for _, body in rows[:limit]]
     views = [
-        VmView(name=vm.name, os_type=vm.os_type, power=vm.power, locked=vm.locked, disks=vm.disks) for vm in listed
+        VmView(
+            name=vm.name,
+            os_type=vm.os_type,
+            power=vm.power,
+            locked=vm.locked,
+            disks=vm.disks,
+            kind=vm.kind,
+            capabilities=vm.capabilities,
+        )
+        for vm in listed
     ]
     items = fitting(views)
     more = len(rows) > len(items)
-    return VmPage(items=items, at=found.inventory_at, next=items[-1].name if more else None)
+    return VmPage(items=items, at=found.inventory_at, next=rows[len(items) - 1][0] if more else None)
 
 
 async def library(request: GetPodLibrary, reader: Reader) -> ItemPage | Problem:
