@@ -1,5 +1,6 @@
 """What a route says in the OpenAPI document about its answers, and the parameters that routes share."""
 
+from functools import cache
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -73,21 +74,27 @@ def problems(*codes: str) -> dict[int, ResponseSpec]:
     }
 
 
+@cache
+def _name_of(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """What Litestar needs of a shape, its name: the schemas are made by `gateway.openapi`, in msgspec's words."""
+    return msgspec.defstruct(shape.__name__, [])
+
+
 def reads(shape: type[msgspec.Struct], text: str, *codes: str) -> dict[int, ResponseSpec]:
     """The answers of a route that reads."""
-    done = ResponseSpec(data_container=shape, description=text, generate_examples=False)
+    done = ResponseSpec(data_container=_name_of(shape), description=text, generate_examples=False)
     return {200: done, **problems(*COMMON, *READING, *codes)}
 
 
 def writes(status: int, shape: type[msgspec.Struct], text: str, *codes: str) -> dict[int, ResponseSpec]:
     """The answers of a route that changes something."""
-    done = ResponseSpec(data_container=shape, description=text, generate_examples=False)
+    done = ResponseSpec(data_container=_name_of(shape), description=text, generate_examples=False)
     return {status: done, **problems(*COMMON, *WRITING, *codes)}
 
 
 def computes(shape: type[msgspec.Struct], text: str, *codes: str) -> dict[int, ResponseSpec]:
     """The answers of a route that takes a body and changes nothing."""
-    done = ResponseSpec(data_container=shape, description=text, generate_examples=False)
+    done = ResponseSpec(data_container=_name_of(shape), description=text, generate_examples=False)
     return {200: done, **problems(*COMMON, *POSTING, *codes)}
 
 

@@ -11,9 +11,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from contracts import requests as contract
+from contracts.definition import NAMESPACE
 from contracts.errors import Problem
 from contracts.names import ID, NAME, POD, parse_number
 from contracts.requests import Actor, command_id
+from gateway.advice import Thing, advice
+from gateway.answers import etag
+from gateway.bodies.base import Body, fields
 from gateway.figures import Figures
 from gateway.live import Hub
 from gateway.paths import named
@@ -25,11 +29,12 @@ from gateway.transfers import Transfers
 from runtime.requests import Requests
 
 V = TypeVar("V", bound=msgspec.Struct)
-
+R = TypeVar("R", bound=contract.Request)
 
 _id = re.compile(ID)
 _pod = re.compile(POD)
 _name = re.compile(NAME)
+_namespace = re.compile(NAMESPACE)
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,20 @@ class Door:
 
     def actor(self, _: Request[Any, Any, Any]) -> Actor:
         """Who asks. Everyone is the one actor of the settings until callers prove who they are."""
-        return Actor(tenant=self.settings.actor_tenant, name=self.settings.actor_name)
+        settings = self.settings
+        return Actor(tenant=settings.actor_tenant, name=settings.actor_name, roles=settings.roles)
 
     def command(self, request: Request[Any, Any, Any], key: str | None) -> dict[str, Any]:
         """Actor and id of a command; without an Idempotency-Key each request is a command of its own."""
         actor = self.actor(request)
         return {"actor": actor, "id": command_id(actor, uuid.uuid4().hex if key is None else key)}
+
+    def order(
+        self, kind: type[R], request: Request[Any, Any, Any], key: str | None, body: Body | None = None, **named: Any
+    ) -> R:
+        """A command of this kind: what the body says, and what path and headers name."""
+        said = {} if body is None else fields(body)
+        return msgspec.convert({**said, **self.command(request, key), **named}, kind, from_attributes=True)
 
     async def ask(self, request: contract.Request, expected: type[V]) -> V:
         """The reply of the owning service.
@@ -76,6 +89,11 @@ Services: TypeAlias = NamedDependency[Door]
 def answer(view: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     """A view as JSON."""
     return Response(render(view), status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def thing(view: Thing, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """The view of one thing that can be edited: with its revision, and with what it warns of."""
+    return answer(view, status, {**etag(view.revision), **advice(view), **(headers or {})})
 
 
 def accepted(reply: contract.Accepted) -> Response[bytes]:
@@ -125,6 +143,51 @@ def policy_in(segment: str) -> str:
     """The policy that a path names. Raises RefusedError (policy_not_found)."""
     if not _name.match(segment):
         raise refuse("policy_not_found", "The path names no policy.", "GET /v1/policies lists them.")
+    return segment
+
+
+def gallery_in(segment: str) -> str:
+    """The gallery that a path names. Raises RefusedError (gallery_not_found)."""
+    return _name_in(segment, "gallery", "GET /v1/galleries lists them.")
+
+
+def tenant_in(segment: str) -> str:
+    """The tenant that a path names. Raises RefusedError (not_found)."""
+    if not _name.match(segment):
+        raise refuse("not_found", "The path names no tenant.", "A tenant is letters, digits and `._-`.")
+    return segment
+
+
+def retention_in(segment: str) -> str:
+    """The retention policy that a path names. Raises RefusedError (retention_not_found)."""
+    return _name_in(segment, "retention", "GET /v1/retentions lists them.")
+
+
+def flavour_in(segment: str) -> str:
+    """The flavour that a path names. Raises RefusedError (flavour_not_found)."""
+    return _name_in(segment, "flavour", "GET /v1/flavours lists them.")
+
+
+def namespace_in(segment: str) -> str:
+    """The namespace that a path names. Raises RefusedError (namespace_not_found)."""
+    if not _namespace.match(segment):
+        raise refuse("namespace_not_found", "The path names no namespace.", "GET /v1/namespaces lists them.")
+    return segment
+
+
+def marker_in(segment: str) -> str:
+    """The marker that a path names. Raises RefusedError (marker_not_found)."""
+    return _name_in(segment, "marker", "GET /v1/images/{image}/markers lists them.")
+
+
+def assignment_in(segment: str) -> str:
+    """The assignment that a path names, by id or by name. Raises RefusedError (assignment_not_found)."""
+    return _name_in(segment, "assignment", "GET /v1/assignments lists them.")
+
+
+def _name_in(segment: str, noun: str, hint: str) -> str:
+    if not _name.match(segment):
+        raise refuse(f"{noun}_not_found", f"The path names no {noun}.", hint)
     return segment
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from contracts.errors import Problem
 from gateway import problems
-from gateway.paths import routed
+from gateway.paths import routed, takes_patch
 
 BODY = 256 * 1024
 """Bytes of the largest body but for those of uploads, which are not read here; nothing else comes near it."""
@@ -22,6 +22,7 @@ HEADERS = 16 * 1024
 """Bytes of all headers; the HTTP parser limits only what comes in pieces."""
 UPLOADS = "/v1/uploads/"
 """Below this path PATCH and PUT carry files."""
+JSON, PATCH = "application/json", "application/merge-patch+json"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 ALWAYS = [(b"x-content-type-options", b"nosniff")]
 PRIVATE = (b"cache-control", b"no-store")
@@ -130,9 +131,9 @@ class Edge:
         if size > BODY:
             return large
         media, _, rest = headers.get(b"content-type", b"").decode("latin-1").lower().partition(";")
-        charset = rest.strip()
-        if found and (media.strip() != "application/json" or charset not in ("", "charset=utf-8", 'charset="utf-8"')):
-            hint = "Send Content-Type: application/json."
+        taken = (JSON, PATCH) if takes_patch(scope["method"], scope["path"]) else (JSON,)
+        if found and (media.strip() not in taken or rest.strip() not in ("", "charset=utf-8", 'charset="utf-8"')):
+            hint = f"Send Content-Type: {' or '.join(taken)}."
             return Problem(code="unsupported_media_type", detail="The body is not declared as JSON.", hint=hint)
         return bytes(found)
 

@@ -4,6 +4,7 @@ Litestar leaves out that unknown fields are refused, and some bounds; msgspec, w
 """
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,55 +12,16 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
-from contracts.names import ID, NAME, NUMBER, POD
-from gateway import bodies
+from gateway.described import ADVISED, BODIES, DEPRECATED, HEADERS, PATCHES, PATHS, TAGGED
+from gateway.edge import JSON, PATCH
 from gateway.lean import Application
-from gateway.paths import IMAGE
+from gateway.narrowing import FIELDS, FORMS, TAG, filters
 from gateway.problems import ProblemDetails
 from gateway.routes import HANDLERS
 from gateway.shapes import SHAPES, Alive, PublicationResults, Readiness, Upload
 
 VERSION = "1"
 SCHEMAS = "#/components/schemas/"
-BODIES: dict[str, tuple[type[bodies.Body], bool]] = {
-    "register_image": (bodies.ImageToRegister, True),
-    "import_version": (bodies.VersionToImport, True),
-    "publish_version": (bodies.Publication, False),
-    "republish_version": (bodies.Republication, False),
-    "publish_many": (bodies.Publications, True),
-    "plan_publish": (bodies.Publication, False),
-    "edit_placement": (bodies.PlacementToEdit, True),
-    "set_policy": (bodies.PolicyToSet, True),
-    "set_pod_limits": (bodies.LimitsToSet, True),
-    "set_pod_labels": (bodies.LabelsToSet, True),
-    "enroll_pod": (bodies.PodToEnroll, True),
-    "remove_pod": (bodies.PodToRemove, False),
-    "create_webhook": (bodies.WebhookToMake, True),
-    "change_webhook": (bodies.WebhookToChange, True),
-    "redeliver": (bodies.DeliveryToRepeat, False),
-    "begin_upload": (bodies.FileToUpload, False),
-}
-"""Operation -> the form of its body, and whether there must be one."""
-PATHS: dict[str, dict[str, Any]] = {
-    "image": {
-        "description": "The image's id, or its gallery and name with the slash between them encoded: "
-        "`default%2Fdebian`. Unencoded (`/v1/images/default/debian`) works too, unless the name is `versions`.",
-        "schema": {"type": "string", "pattern": IMAGE, "maxLength": 161},
-    },
-    "version": {
-        "description": "The version's number, `1.0.0` or `1.0`, or `latest`.",
-        "schema": {"type": "string", "pattern": f"^(latest|{NUMBER.strip('^$')})$", "maxLength": 32},
-    },
-    "pod": {"description": "The pod's name.", "schema": {"type": "string", "pattern": POD, "maxLength": 32}},
-    "upload": {
-        "description": "The upload, as its Location names it.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", "maxLength": 1024},
-    },
-    "lun": {"description": "The disk's lun.", "schema": {"type": "integer", "minimum": 0, "maximum": 255}},
-    "job": {"description": "The job's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
-    "policy": {"description": "The policy's name.", "schema": {"type": "string", "pattern": NAME, "maxLength": 80}},
-    "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
-}
 
 
 def config() -> OpenAPIConfig:
@@ -70,45 +32,25 @@ def config() -> OpenAPIConfig:
         description="Import a VM image once, publish it to every pod. Long work answers 202 with a job.",
         use_handler_docstrings=True,
         tags=[
+            Tag(name="galleries", description="What holds images, and how much of them."),
             Tag(name="images", description="Definitions that versions belong to."),
             Tag(name="versions", description="Immutable content of an image, and its copies on pods."),
+            Tag(name="markers", description="Names that point at one version of an image, and are moved."),
+            Tag(name="assignments", description="Desktop pools on pods, made from the pods' copies."),
+            Tag(name="definitions", description="What definitions are held against: flavours and namespaces."),
+            Tag(name="retentions", description="Which old versions go by themselves."),
             Tag(name="placements", description="What is wanted of a version, pod by pod, and what is there."),
             Tag(name="policies", description="Where versions belong, also on pods that join later."),
             Tag(name="pods", description="Sites with their own hypervisor and content library."),
             Tag(name="uploads", description="Disk files on their way to a pod."),
             Tag(name="jobs", description="Imports and publishes under way and done."),
+            Tag(name="audit", description="Who changed what."),
             Tag(name="events", description="What happens, as it happens."),
             Tag(name="webhooks", description="Events posted to addresses of others."),
             Tag(name="health", description="For probes."),
         ],
         render_plugins=[],
     )
-
-
-HEADERS: dict[str, tuple[str, str]] = {
-    "201": ("Location", "Where what was made is found."),
-    "202": ("Location", "The job."),
-    "503": ("Retry-After", "Seconds after which to try again."),
-}
-"""Status -> the header that comes with it."""
-_PLACEMENT, _POLICY, _WEBHOOK = (
-    f"The revision of the {what}, for If-Match." for what in ("placement", "policy", "webhook")
-)
-TAGGED = {
-    "set_pod_limits": "The revision of the limits, for If-Match.",
-    "set_pod_labels": "The revision of the labels, for If-Match.",
-    "get_placement": _PLACEMENT,
-    "edit_placement": _PLACEMENT,
-    "pause_placement": _PLACEMENT,
-    "resume_placement": _PLACEMENT,
-    "get_policy": _POLICY,
-    "set_policy": _POLICY,
-    "suspend_policy": _POLICY,
-    "resume_policy": _POLICY,
-    "get_webhook": _WEBHOOK,
-    "change_webhook": _WEBHOOK,
-}
-"""Operation -> what the ETag of its answer is."""
 
 
 def document() -> bytes:
@@ -141,23 +83,52 @@ def _correct(operation: dict[str, Any]) -> None:
             continue
         schema = parameter["schema"] = _present(parameter["schema"])
         schema.pop("description", None)
+        if parameter["name"] == "tag":
+            schema["items"]["pattern"] = TAG
         if schema.get("type") == "integer":
             schema.setdefault("minimum", 0)  # left out by Litestar because it is false
+    operation.setdefault("parameters", []).extend(_filters(operation["operationId"]))
     if operation["operationId"] in BODIES:
         kind, required = BODIES[operation["operationId"]]
         content = {"application/json": {"schema": {"$ref": SCHEMAS + kind.__name__}}}
         operation["requestBody"] = {"required": required, "content": content}
-    if operation["operationId"] in TAGGED:
-        text = TAGGED[operation["operationId"]]
-        operation["responses"]["200"]["headers"] = {"ETag": _header(text)}
-    for status, (name, text) in HEADERS.items():
-        answer = operation["responses"].get(status)
-        if answer is not None and operation["operationId"] != "ready":
-            answer["headers"] = {name: _header(text)}
+    if operation["operationId"] in PATCHES:
+        schema = {
+            "type": "object",
+            "description": f"A JSON merge patch (RFC 7396). {PATCHES[operation['operationId']]}",
+        }
+        content = {media: {"schema": schema} for media in (PATCH, JSON)}
+        operation["requestBody"] = {"required": True, "content": content}
+    for status, answer in operation["responses"].items():
+        headers = _headers(operation["operationId"], status)
+        if headers:
+            answer["headers"] = headers
 
 
-def _header(text: str) -> dict[str, Any]:
-    return {"description": text, "required": True, "schema": {"type": "string"}}
+def _filters(operation: str) -> Iterator[dict[str, Any]]:
+    """The parameters of a list that are filters on single fields."""
+    texts = {"text": "Only those of which it is this.", "number": "Only those of this number.",
+             "time": "Only those of this time.", "flag": "Only those of which this holds."}  # fmt: skip
+    for name, kind in filters(operation).items() if operation in FIELDS else ():
+        schema = {"type": "string", "pattern": FORMS[kind]}
+        yield {"name": name, "in": "query", "required": False, "description": texts[kind], "schema": schema}
+
+
+def _headers(operation: str, status: str) -> dict[str, Any]:
+    """The headers of an answer."""
+    found = {}
+    if status in HEADERS and operation != "ready":
+        name, text = HEADERS[status]
+        found[name] = _header(text)
+    if status.startswith("2") and operation in TAGGED:
+        found["ETag"] = _header(TAGGED[operation])
+        if TAGGED[operation] in DEPRECATED:
+            found |= {name: _header(text, required=False) for name, text in ADVISED.items()}
+    return found
+
+
+def _header(text: str, *, required: bool = True) -> dict[str, Any]:
+    return {"description": text, "required": required, "schema": {"type": "string"}}
 
 
 def _present(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ before routing.
 """
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from contracts.names import ID, NAME
 
@@ -17,11 +17,12 @@ SLASH = "%2F"
 PREFIX = "/v1/images/"
 FIRST = 3
 """Place of the image among the segments of a path."""
-BELOW = frozenset({"versions"})
+BELOW = frozenset({"versions", "markers", "tags", "disable", "enable", "protect", "unprotect", "deprecate"})
 """What follows an image in a path. An image of such a name is reached by its id or with the encoded slash."""
 
 _id = re.compile(ID)
 _image = re.compile(IMAGE)
+_patched = re.compile(r"/v1/(galleries|images|assignments)/[^/]+|/v1/images/[^/]+/versions/[^/]+")
 
 
 def routed(raw_path: str) -> str:
@@ -42,3 +43,14 @@ def named(segment: str) -> str | None:
     """The image that a routed segment names (an id, or ``gallery/name``); None when it can name none."""
     image = segment.replace(SLASH, "/")
     return image if _image.match(image) else None
+
+
+def path_of(image: str, number: str | None = None) -> str:
+    """The path of an image (an id, or ``gallery/name``), or of one of its versions."""
+    found = f"{PREFIX}{quote(image, safe='')}"
+    return found if number is None else f"{found}/versions/{number}"
+
+
+def takes_patch(method: str, path: str) -> bool:
+    """Whether a JSON merge patch is what the route takes."""
+    return method == "PATCH" and _patched.fullmatch(path) is not None

@@ -26,6 +26,11 @@ WIRE = {
     "last_event_id": "Last-Event-ID",
     "in_state": "state",
     "kinds": "type",
+    "tagged": "tag",
+    "on_pod": "pod",
+    "of_image": "image",
+    "by": "actor",
+    "bypass": "bypass_soft_delete",
 }
 """Parameters whose name over HTTP is another than in the code."""
 

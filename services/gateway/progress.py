@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from contracts.views import CopyView, Progress
+from contracts.names import copy_id
+from contracts.views import CopyView, JobRow, JobView, Progress
 
 FRESH = 60.0
 """Seconds for which a report is believed."""
@@ -13,6 +14,10 @@ MOST = 4096
 """Copies of which the last report is kept."""
 MOVING = frozenset({"PENDING", "REPLICATING", "RETRY_PENDING"})
 """States of a copy in which bytes may still move."""
+UNDER_WAY = frozenset({"PENDING", "PROCESSING", "CANCELLING"})
+"""States of a job that has not come to its end."""
+NEARLY = 99.9
+"""Percent of a job whose bytes are all there: the rest is said by its end."""
 
 WAITING = "waiting"
 """The step of a copy that rests outside its pod's hours."""
@@ -68,10 +73,12 @@ class Latest:
                 return
             self._reports.popitem(last=False)
 
-    def get(self, id: str, now: float) -> Progress | None:
-        """The latest report about ``id``, unless it is old."""
+    def get(self, id: str, now: float, pod: str | None = None) -> Progress | None:
+        """The latest report about ``id``, unless it is old, or another pod than ``pod`` made it."""
         at, report = self._reports.get(id, (now, None))
-        return report.progress if report is not None and now - at <= FRESH else None
+        if report is None or now - at > FRESH or pod not in (None, report.pod):
+            return None
+        return report.progress
 
     def merge(self, view: CopyView, now: float) -> CopyView:
         """The copy with what is known live; the pod's word moves bytes and rate only, never the state."""
@@ -88,4 +95,43 @@ class Latest:
             rate=progress.rate if under_way else None,
             eta=progress.eta if under_way else None,
             reason=HOURS if progress.step == WAITING else view.reason,
+        )
+
+    def merge_job(self, view: JobView, now: float) -> JobView:
+        """The job with what is known live of its rows: of a publish the copies, of an import the version itself."""
+        if view.state not in UNDER_WAY:
+            return view
+        rows = tuple(self._merge_row(view, row, now) for row in view.rows)
+        if rows == view.rows:
+            return view
+        changes = tuple(zip(rows, view.rows, strict=True))
+        done = view.bytes + sum(after.bytes - before.bytes for after, before in changes)
+        total = view.total + sum(after.total - before.total for after, before in changes)
+        rate = sum(row.rate or 0.0 for row in rows) or None
+        percent = min(round(100 * done / total, 1), NEARLY) if total else view.percent
+        return msgspec.structs.replace(
+            view,
+            rows=rows,
+            bytes=done,
+            total=total,
+            rate=rate,
+            eta=None if rate is None else max(total - done, 0) / rate,
+            percent=max(view.percent, percent),
+        )
+
+    def _merge_row(self, view: JobView, row: JobRow, now: float) -> JobRow:
+        importing = view.kind == "import"
+        if not importing and row.state not in MOVING:
+            return row
+        ident = view.version if importing else copy_id(view.version, row.pod, row.replica)
+        progress = self.get(ident, now, row.pod)
+        if progress is None:
+            return row
+        moving = importing or row.state == "REPLICATING"
+        return msgspec.structs.replace(
+            row,
+            bytes=progress.bytes_done,
+            total=max(row.total, progress.bytes_total),
+            rate=progress.rate if moving else None,
+            eta=progress.eta if moving else None,
         )

@@ -4,7 +4,10 @@ The shapes are made from the views, so that they cannot drift apart. Every field
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -23,6 +26,8 @@ def untagged(view: type[msgspec.Struct], name: str, known: Mapping[type, type]) 
 def _translate(kind: Any, known: Mapping[type, type]) -> Any:
     if get_origin(kind) is tuple:
         return tuple[tuple(known.get(part, part) for part in get_args(kind))]  # type: ignore[misc]
+    if get_origin(kind) in (Union, UnionType):
+        return reduce(or_, (known.get(part, part) for part in get_args(kind)))
     return known.get(kind, kind)
 
 
@@ -40,6 +45,20 @@ _NAMES: dict[type[msgspec.Struct], str] = {
     views.EnrolmentView: "PodEnrolment",
     views.HookView: "Webhook",
     views.DeliveryView: "WebhookDelivery",
+    views.GalleryView: "Gallery",
+    views.QuotaView: "TenantQuota",
+    views.RetentionView: "RetentionPolicy",
+    views.VictimView: "RetentionVictim",
+    views.FlavourView: "EndpointFlavour",
+    views.NamespaceView: "PropertyNamespace",
+    views.RolloutView: "Rollout",
+    views.MarkerView: "Marker",
+    views.PoolView: "Pool",
+    views.AssignmentView: "Assignment",
+    views.SeatView: "PoolSeat",
+    views.AncestorView: "VersionAncestor",
+    views.UserView: "VersionUser",
+    views.AuditView: "AuditEntry",
     replies.Accepted: "Accepted",
     replies.HealthView: "ServiceHealth",
     replies.ImagePage: "ImageList",
@@ -54,6 +73,17 @@ _NAMES: dict[type[msgspec.Struct], str] = {
     replies.PolicyPage: "PlacementPolicyList",
     replies.HookPage: "WebhookList",
     replies.DeliveryPage: "WebhookDeliveryList",
+    replies.GalleryPage: "GalleryList",
+    replies.RetentionPage: "RetentionPolicyList",
+    replies.VictimPage: "RetentionPreview",
+    replies.FlavourPage: "EndpointFlavourList",
+    replies.NamespacePage: "PropertyNamespaceList",
+    replies.AuditPage: "AuditLog",
+    replies.AncestorPage: "VersionLineage",
+    replies.UserPage: "VersionUserList",
+    replies.MarkerPage: "MarkerList",
+    replies.AssignmentPage: "AssignmentList",
+    replies.SeatPage: "PoolSeatList",
 }
 SHAPES: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 """View or page -> its shape over HTTP."""

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from api import views
 from contracts import requests as contract
 from contracts.errors import Problem
+from contracts.views import ImageView
 
 BY_SUBJECT = {kind.subject(): kind for kind in contract.REPLIES}
 
@@ -68,12 +69,75 @@ def _named(kind: str, reply: Any, owner: Any = None) -> Callable[[Any], msgspec.
     """Answers for the one thing that there is; ``kind`` is the field by which the request names it."""
     codes = {"name": "policy_not_found", "hook": "hook_not_found", "version": "placement_not_found"}
     owned = owner or reply
-    ident = {"name": "name", "hook": "id", "version": "version"}[kind]
+    ident = {"name": "name", "hook": "id", "version": "version", "gallery": "id", "assignment": "id", "marker": "name"}
 
     def answer(request: Any) -> msgspec.Struct:
-        if getattr(request, kind) == getattr(owned, ident):
+        if getattr(request, kind) in (getattr(owned, ident[kind]), getattr(owned, "name", None)):
             return reply  # type: ignore[no-any-return]
-        return Problem(code=codes[kind], detail="There is no such thing.")
+        return Problem(code=codes.get(kind, f"{kind}_not_found"), detail="There is no such thing.")
+
+    return answer
+
+
+def _edited(found: Callable[[Any], Any]) -> Callable[[Any], msgspec.Struct]:
+    """Answers an edit of what a command knows only in part; what it does not know is left as it is not."""
+
+    def answer(request: Any) -> msgspec.Struct:
+        view = found(request)
+        if isinstance(view, Problem):
+            return view
+        if getattr(request, "revision", None) not in (None, view.revision):
+            return Problem(code="revision_mismatch", detail=f"It is at revision {view.revision}.")
+        if isinstance(view, ImageView):
+            return msgspec.structs.replace(view, latest=None, usable=False, revision=view.revision + 1)
+        return msgspec.structs.replace(view, where=(), markers=(), revision=view.revision + 1)
+
+    return answer
+
+
+def _done(found: Callable[[Any], Any]) -> Callable[[Any], msgspec.Struct]:
+    """Answers what has nothing more to say of the thing that it was done to."""
+
+    def answer(request: Any) -> msgspec.Struct:
+        view = found(request)
+        return view if isinstance(view, Problem) else contract.Done()
+
+    return answer
+
+
+def _life(request: Any) -> msgspec.Struct:
+    view = _image(request) if request.number is None else _version(request)
+    return view if isinstance(view, Problem) else contract.Done()
+
+
+def _of_version(reply: msgspec.Struct) -> Callable[[Any], msgspec.Struct]:
+    def answer(request: Any) -> msgspec.Struct:
+        found = _version(request)
+        return found if isinstance(found, Problem) else reply
+
+    return answer
+
+
+def _of_image(reply: msgspec.Struct) -> Callable[[Any], msgspec.Struct]:
+    def answer(request: Any) -> msgspec.Struct:
+        found = _image(request)
+        return found if isinstance(found, Problem) else reply
+
+    return answer
+
+
+def _marker(request: Any) -> msgspec.Struct:
+    found = _image(request)
+    return found if isinstance(found, Problem) else _revised("marker", views.marker)(request)
+
+
+def _kept(noun: str, view: Any, reply: msgspec.Struct | None = None) -> Callable[[Any], msgspec.Struct]:
+    """Answers for the one retention policy, flavour or namespace that there is."""
+
+    def answer(request: Any) -> msgspec.Struct:
+        if request.name in (getattr(view, noun).name, None):
+            return reply or contract.Done()
+        return Problem(code=f"{noun}_not_found", detail="There is no such thing.")
 
     return answer
 
@@ -130,6 +194,56 @@ ANSWERS: dict[type[contract.Request], Callable[[Any], msgspec.Struct | None]] = 
     contract.ListHooks: lambda _: contract.HookPage(items=(views.hook,)),
     contract.GetHook: _named("hook", views.hook),
     contract.ListDeliveries: _named("hook", contract.DeliveryPage(items=(views.delivery,)), views.hook),
+    contract.CreateGallery: lambda request: msgspec.structs.replace(views.gallery, name=request.name),
+    contract.EditGallery: _revised("gallery", views.gallery),
+    contract.DropGallery: _done(_revised("gallery", views.gallery)),
+    contract.ListGalleries: lambda _: contract.GalleryPage(items=(views.gallery,)),
+    contract.GetGallery: _named("gallery", views.gallery),
+    contract.SetQuota: lambda request: msgspec.structs.replace(views.quota, tenant=request.tenant, quota=request.quota),
+    contract.GetQuota: lambda _: views.quota,
+    contract.SetRetention: lambda request: msgspec.structs.replace(views.retention, retention=request.retention),
+    contract.DropRetention: _kept("retention", views.retention),
+    contract.ListRetentions: lambda _: contract.RetentionPage(items=(views.retention,)),
+    contract.PreviewRetention: _kept(
+        "retention", views.retention, contract.VictimPage(items=(views.victim,), looked_at=9)
+    ),
+    contract.RunRetention: _kept("retention", views.retention),
+    contract.SetFlavour: lambda request: msgspec.structs.replace(views.flavour, flavour=request.flavour),
+    contract.DropFlavour: _kept("flavour", views.flavour),
+    contract.ListFlavours: lambda _: contract.FlavourPage(items=(views.flavour,)),
+    contract.SetNamespace: lambda request: msgspec.structs.replace(views.namespace, namespace=request.namespace),
+    contract.DropNamespace: _kept("namespace", views.namespace),
+    contract.ListNamespaces: lambda _: contract.NamespacePage(items=(views.namespace,)),
+    contract.ListAudit: lambda _: contract.AuditPage(items=(views.audit,), sequence=1, head="d" * 64),
+    contract.EditImage: _edited(_image),
+    contract.EditTags: _edited(_image),
+    contract.DeleteImage: _done(_image),
+    contract.EditVersion: _edited(_version),
+    contract.SetEnabled: _life,
+    contract.SetProtection: _life,
+    contract.SetDeprecation: _life,
+    contract.DeleteVersion: _of_version(_accepted(None)),
+    contract.RestoreVersion: _edited(_version),
+    contract.RecordValidation: _edited(_version),
+    contract.GetLineage: _of_version(contract.AncestorPage(items=(views.ancestor,))),
+    contract.GetUsers: _of_version(contract.UserPage(items=(views.user,))),
+    contract.RetryJob: _job(_accepted(None)),
+    contract.MoveMarker: _marker,
+    contract.RollbackMarker: _marker,
+    contract.SteerRollout: _marker,
+    contract.DropMarker: _done(_marker),
+    contract.ListMarkers: _of_image(contract.MarkerPage(items=(views.marker,))),
+    contract.GetMarker: _marker,
+    contract.CreateAssignment: lambda request: msgspec.structs.replace(views.assignment, name=request.name),
+    contract.EditAssignment: _revised("assignment", views.assignment),
+    contract.AddDisk: _revised("assignment", views.assignment),
+    contract.RebuildAssignment: _revised("assignment", views.assignment),
+    contract.SwitchImage: _revised("assignment", views.assignment),
+    contract.DuplicateAssignment: _revised("assignment", views.assignment),
+    contract.DropAssignment: _revised("assignment", views.assignment),
+    contract.ListAssignments: lambda _: contract.AssignmentPage(items=(views.assignment,)),
+    contract.GetAssignment: _named("assignment", views.assignment),
+    contract.ListSeats: _named("assignment", contract.SeatPage(items=(views.seat,)), views.assignment),
     contract.GetPodLibrary: _pod(contract.ItemPage(items=(views.item,), at=views.AT)),
 }
 

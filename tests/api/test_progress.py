@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from api import views
-from contracts.views import Progress
-from gateway.progress import FRESH, HOURS, MOST, Latest, Report, read
+from contracts.views import JobRow, JobView, Progress
+from gateway.progress import FRESH, HOURS, MOST, NEARLY, Latest, Report, read
 
 GOOD = Progress(id=views.COPY, version=views.VERSION, step="transfer", bytes_done=5, bytes_total=9, rate=2.0, eta=2.0)
 SUBJECT = f"progress.pod.pod-2.{views.COPY}"
@@ -105,3 +105,56 @@ def test_however_many_copies_report_the_memory_is_bounded_and_the_oldest_go() ->
     assert len(latest) == MOST
     assert latest.get("9", now=1.0) is None
     assert latest.get("10", now=1.0) is not None
+
+
+def job(**changes: object) -> JobView:
+    rows = (
+        JobRow(pod="pod-2", state="REPLICATING", bytes=100, total=1000),
+        JobRow(pod="pod-3", state="AVAILABLE", bytes=1000, total=1000),
+        JobRow(pod="pod-4", state="PENDING", total=1000),
+    )
+    whole = msgspec.structs.replace(views.job, rows=rows, bytes=1100, total=3000, percent=36.7)
+    return msgspec.structs.replace(whole, **changes)
+
+
+def reports(*found: tuple[str, str, int]) -> Latest:
+    latest = Latest()
+    for pod, ident, done in found:
+        told = msgspec.structs.replace(GOOD, id=ident, bytes_done=done, bytes_total=1000, rate=100.0, eta=1.0)
+        latest.put(Report(pod, told), now=50.0)
+    return latest
+
+
+def test_i1_a_job_shows_the_live_bytes_of_its_copies_and_their_rate_together() -> None:
+    latest = reports(
+        ("pod-2", views.COPY, 400), ("pod-3", f"{views.VERSION}_pod-3_0", 10), ("pod-4", f"{views.VERSION}_pod-4_0", 50)
+    )
+    merged = latest.merge_job(job(), now=60.0)
+    assert [row.bytes for row in merged.rows] == [400, 1000, 50]
+    assert [row.rate for row in merged.rows] == [100.0, None, None]
+    assert (merged.bytes, merged.total, merged.percent) == (1450, 3000, 48.3)
+    assert (merged.rate, merged.eta) == (100.0, 15.5)
+
+
+def test_i1_a_job_shows_the_live_bytes_of_its_import_as_its_own_pod_tells_them() -> None:
+    row = JobRow(pod="pod-1", state="DEPLOYING_VM")
+    importing = msgspec.structs.replace(views.job, kind="import", rows=(row,), bytes=0, total=0, percent=0.0)
+    merged = reports(("pod-1", views.VERSION, 250)).merge_job(importing, now=50.0)
+    assert (merged.bytes, merged.total, merged.percent, merged.rate) == (250, 1000, 25.0, 100.0)
+    assert reports(("pod-2", views.VERSION, 250)).merge_job(importing, now=50.0) is importing
+
+
+def test_a_job_is_not_done_before_its_end_was_said_and_never_goes_back() -> None:
+    all_there = reports(("pod-2", views.COPY, 1000), ("pod-4", f"{views.VERSION}_pod-4_0", 1000))
+    assert all_there.merge_job(job(), now=50.0).percent == NEARLY
+    assert reports(("pod-2", views.COPY, 0)).merge_job(job(), now=50.0).percent == 36.7
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "PARTIAL", "FAILURE", "CANCELLED"])
+def test_a_job_that_came_to_an_end_is_shown_as_the_hub_has_it(state: str) -> None:
+    ended = job(state=state)
+    assert reports(("pod-2", views.COPY, 400)).merge_job(ended, now=50.0) is ended
+
+
+def test_an_old_report_says_nothing_about_a_job() -> None:
+    assert reports(("pod-2", views.COPY, 400)).merge_job(job(), now=50.0 + FRESH + 1).bytes == 1100

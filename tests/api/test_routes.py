@@ -12,7 +12,7 @@ from contracts.requests import Actor, command_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ADMIN = Actor(tenant="default", name="admin")
+ADMIN = Actor(tenant="default", name="admin", roles=("operator",))
 BASE = "/v1/images/default/debian"
 
 

@@ -1,15 +1,33 @@
 """The forms of what goes in and out over HTTP are those of the services."""
 
+from collections.abc import Iterator
+from typing import Any, get_args
+
 import msgspec
 import pytest
 
 from contracts import requests as contract
-from contracts.manifest import Source
+from contracts.definition import Flavour, Namespace
+from contracts.desktops import DataDisk
+from contracts.keeping import Quota, Retention
 from contracts.terms import Override, Policy, Requirements, Selector, Targets, Terms
 from contracts.views import ExportGrantView, MetricsView, UploadGrantView
 from gateway import bodies
-from gateway.openapi import BODIES
+from gateway.described import BODIES
 from gateway.shapes import SHAPES
+
+
+def structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The Structs in a type, at every depth."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+        for field in msgspec.structs.fields(kind):
+            yield from structs_in(field.type)
+    for part in get_args(kind):
+        yield from structs_in(part)
+
+
+LIVE = {"actor", "id", "image", "number", "revision"}
 
 
 def forms(kind: type[msgspec.Struct]) -> dict[str, object]:
@@ -21,7 +39,22 @@ def forms(kind: type[msgspec.Struct]) -> dict[str, object]:
     [
         (bodies.ImageToRegister, contract.RegisterImage, {"actor", "id"}),
         (bodies.VersionToImport, contract.ImportVersion, {"actor", "id", "image"}),
-        (bodies.SourceToImport, Source, set()),
+        (bodies.GalleryToMake, contract.CreateGallery, {"actor", "id"}),
+        (bodies.QuotaToSet, Quota, set()),
+        (bodies.RetentionToSet, Retention, {"name"}),
+        (bodies.FlavourToSet, Flavour, {"name", "system"}),
+        (bodies.NamespaceToSet, Namespace, {"name"}),
+        (bodies.TagsToEdit, contract.EditTags, {"actor", "id", "image", "revision"}),
+        (bodies.ProtectionToSet, contract.SetProtection, LIVE | {"protected"}),
+        (bodies.DeprecationToSet, contract.SetDeprecation, LIVE),
+        (bodies.ValidationToRecord, contract.RecordValidation, LIVE - {"revision"}),
+        (bodies.MarkerToMove, contract.MoveMarker, {"actor", "id", "image", "marker", "revision"}),
+        (bodies.RolloutToSteer, contract.SteerRollout, {"actor", "id", "image", "marker"}),
+        (bodies.AssignmentToMake, contract.CreateAssignment, {"actor", "id"}),
+        (bodies.DiskToAdd, DataDisk, set()),
+        (bodies.SeatsToRebuild, contract.RebuildAssignment, {"actor", "id", "assignment"}),
+        (bodies.ImageToSwitchTo, contract.SwitchImage, {"actor", "id", "assignment", "revision"}),
+        (bodies.AssignmentToDuplicate, contract.DuplicateAssignment, {"actor", "id", "assignment"}),
         (bodies.TargetsToPublish, Targets, set()),
         (bodies.LabelsToMatch, Selector, set()),
         (bodies.OverrideToSet, Override, set()),
@@ -56,9 +89,8 @@ def test_a_publish_has_every_term_and_says_of_none_more_than_was_given() -> None
 
 def test_every_body_refuses_unknown_fields_at_every_depth() -> None:
     for kind, _ in BODIES.values():
-        for nested in (kind, *(field.type for field in msgspec.structs.fields(kind))):
-            if isinstance(nested, type) and issubclass(nested, msgspec.Struct):
-                assert nested.__struct_config__.forbid_unknown_fields, nested
+        for nested in structs_in(kind):
+            assert nested.__struct_config__.forbid_unknown_fields, (kind, nested)
 
 
 @pytest.mark.parametrize("view", SHAPES, ids=lambda view: view.__name__)

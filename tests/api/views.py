@@ -4,27 +4,48 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from contracts.definition import Details, Flavour, Identifier, Namespace, Property
+from contracts.desktops import DataDisk, Seat, Shape
 from contracts.errors import Failure
 from contracts.events.from_pods import Datastore, VmDisk
+from contracts.keeping import Quota, Retention, Rule, SoftDelete, Usage
 from contracts.manifest import Disk, Manifest, Source
 from contracts.names import copy_id
 from contracts.terms import Policy, Selector, Targets, Terms
 from contracts.views import (
+    AncestorView,
+    AssignmentView,
+    AuditView,
     CopyCounts,
     CopyView,
     DeliveryView,
     EnrolmentView,
+    FlavourView,
+    GalleryView,
     HookView,
     ImageView,
     ItemView,
+    JobRow,
     JobView,
+    MarkerView,
     MetricsView,
+    Moved,
+    NamespaceView,
+    Placed,
     PlacementView,
     PlanRow,
     PodView,
     PolicyView,
+    PoolView,
+    QuotaView,
+    RetentionView,
+    RolloutView,
+    SeatView,
     TimelineView,
+    UserView,
+    Validation,
     VersionView,
+    VictimView,
     VmView,
 )
 
@@ -33,6 +54,8 @@ IMAGE = "0" * 31 + "1"
 VERSION = "0" * 31 + "2"
 JOB = "0" * 31 + "3"
 HOOK = "0" * 31 + "5"
+GALLERY = "0" * 31 + "7"
+ASSIGNMENT = "0" * 31 + "8"
 COPY = copy_id(VERSION, "pod-2", 0)
 
 SOURCE = Source(pod="pod-1", kind="vm", name="golden-vm")
@@ -44,10 +67,15 @@ FAILURE = Failure(code="no_space", step="transfer", text="The datastore is full.
 image = ImageView(
     id=IMAGE, gallery="default", name="debian", tenant="default", state="AVAILABLE", os_type="linux",
     os_state="generalized", generation="V1", architecture="x64", description="", latest="1.0.0", created=AT, revision=2,
+    identifier=Identifier(publisher="acme", offer="desktop", sku="std"), tags={"team": "a"}, usable=True, versions=1,
+    details=Details(properties={"acme.tier": 1}),
 )  # fmt: skip
 version = VersionView(
     id=VERSION, image=IMAGE, gallery="default", name="debian", number="1.0.0", tenant="default", state="REPLICATING",
     source=SOURCE, manifest=MANIFEST, copies=COUNTS, failure=None, job=JOB, created=AT, updated=AT, revision=4,
+    validations=(Validation(kind="boot", status="Succeeded", at=AT),),
+    where=(Placed(pod="pod-2", state="REPLICATING"),),
+    markers=("prod",),
 )  # fmt: skip
 copy = CopyView(
     id=COPY, version=VERSION, pod="pod-2", replica=0, datastore="ds", state="REPLICATING", attempt=2, digest=None,
@@ -66,6 +94,7 @@ item = ItemView(version=VERSION, datastore="ds", digest="c" * 64, size=1000)
 job = JobView(
     id=JOB, kind="publish", state="PROCESSING", image=IMAGE, gallery="default", name="debian", version=VERSION,
     number="1.0.0", actor="admin", copies=COUNTS, failure=FAILURE, created=AT, updated=AT,
+    rows=(JobRow(pod="pod-2", state="REPLICATING", bytes=10, total=1000),), bytes=10, total=3000, percent=0.3,
 )  # fmt: skip
 entry = TimelineView(
     id="0" * 31 + "4", at=AT, event="copy.started.v1", speaker="replicator",
@@ -94,3 +123,38 @@ metrics = MetricsView(
     bytes_reused=1024, lag=2, lag_seconds=61.5, converged=((60.0, 3), (None, 4)), converged_sum=99.5,
     queued={"default": 2},
 )  # fmt: skip
+gallery = GalleryView(
+    id=GALLERY, name="default", tenant="default", description="", quota=Quota(versions=100),
+    usage=Usage(images=1, versions=2, bytes=3000), soft_delete=SoftDelete(enabled=True), created=AT, revision=3,
+)  # fmt: skip
+quota = QuotaView(tenant="default", quota=Quota(galleries=5), usage=Usage(galleries=1))
+retention = RetentionView(
+    retention=Retention(name="old", action="DELETE", rule=Rule(by="AGE", value=6, unit="MONTHS")), revision=1, ran=AT
+)
+victim = VictimView(
+    image=IMAGE, gallery="default", name="debian", version=VERSION, number="1.0.0", action="DELETE", reason="Old."
+)
+flavour = FlavourView(flavour=Flavour(name="thin", models=("T1", "T2")), images=1)
+namespace = NamespaceView(namespace=Namespace(name="acme", properties={"tier": Property(type="integer", minimum=1)}))
+audit = AuditView(
+    sequence=1, at=AT, tenant="default", actor="admin", action="image.changed", about=IMAGE, command="edit_image",
+    before={"description": ""}, after={"description": "x"}, previous="", hash="d" * 64,
+)  # fmt: skip
+ancestor = AncestorView(version="0" * 31 + "9", image=IMAGE, number="0.9.0", state="DELETED", depth=1)
+user = UserView(assignment=ASSIGNMENT, name="desks", pod="pod-2", seats=2, users=1, wanted=True, last_used=AT)
+marker = MarkerView(
+    image=IMAGE, name="prod", version=VERSION, number="1.0.0", revision=2, assignments=1,
+    history=(Moved(version=VERSION, number="1.0.0", at=AT, actor="admin"),),
+    rollout=RolloutView(version=VERSION, number="1.0.0", ring=1, rings=2, state="RUNNING"),
+)  # fmt: skip
+pool = PoolView(
+    pod="pod-2", state="IN_SYNC", version=VERSION, number="1.0.0", wanted=VERSION, wanted_number="1.0.0", seats=2,
+    ready=2, users=1, last_used=AT, updated=AT,
+)  # fmt: skip
+assignment = AssignmentView(
+    id=ASSIGNMENT, name="desks", tenant="default", image=IMAGE, gallery="default", image_name="debian", marker="prod",
+    version=VERSION, number="1.0.0", kind="desktop", state="IN_SYNC", pods=(pool,), seats=2, customisation=None,
+    shape=Shape(vcpus=2), disks=(DataDisk(lun=1, size_gib=10),), warnings=("Fewer vCPUs than recommended.",), job=JOB,
+    created=AT, updated=AT, revision=6,
+)  # fmt: skip
+seat = SeatView(assignment=ASSIGNMENT, pod="pod-2", seat=Seat(name="desk-1", state="READY", version=VERSION))

@@ -1,54 +1,67 @@
-"""Bodies about images and their versions: registered, imported, uploaded."""
+"""Bodies about images and their versions: registered, imported, uploaded, and what becomes of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
-from contracts.manifest import Format, Source
-from contracts.names import Name, Number, PodName, Text
+from contracts import requests as contract
+from contracts.names import Name, PodName
 from gateway.bodies.base import Body
+from gateway.bodies.strict import COMMAND, taken
 
+IMAGE = COMMAND | {"image"}
+VERSION = IMAGE | {"number"}
+"""What the path names."""
 
-class ImageToRegister(Body, frozen=True, kw_only=True):
-    """An image to be made, without a version yet."""
-
-    gallery: Name = "default"
-    name: Name
-    os_type: Literal["linux", "windows"] = "linux"
-    os_state: Literal["generalized", "specialized"] = "generalized"
-    generation: Literal["V1", "V2"] = "V1"
-    architecture: Literal["x64", "arm64"] = "x64"
-    description: Text = ""
-
-
-class SourceToImport(Body, frozen=True, kw_only=True):
-    """Where the version comes from: a VM, or a disk file in the incoming folder, of a pod."""
-
-    pod: PodName
-    kind: Literal["vm", "file"] = "vm"
-    name: Name
-    disks: Literal["all", "os"] = "all"
-
-    def source(self) -> Source:
-        """The same in the language of the services."""
-        return Source(pod=self.pod, kind=self.kind, name=self.name, disks=self.disks)
-
-
-class VersionToImport(Body, frozen=True, kw_only=True):
-    """A version to be imported.
-
-    With ``create`` an image named as ``gallery/name`` that does not exist yet is registered first, with ``os_type``.
-    Without ``number`` the first version is 1.0.0 and a later one the next minor number. ``file_type`` is the declared
-    format: content of another one fails the import.
-    """
-
-    source: SourceToImport
-    create: bool = False
-    os_type: Literal["linux", "windows"] = "linux"
-    mode: Literal["clone", "convert"] = "clone"
-    file_type: Format | None = None
-    number: Number | None = None
-    datastore: Name | None = None
+ImageToRegister = taken(
+    contract.RegisterImage,
+    "ImageToRegister",
+    COMMAND,
+    "An image to be made, without a version yet. With ``flavour`` it is *Dedicated* to endpoints of its models.",
+)
+VersionToImport = taken(
+    contract.ImportVersion,
+    "VersionToImport",
+    IMAGE,
+    "A version to be imported: from ``source``, something on a pod, or from ``origin``, another version. With "
+    "``create`` an image named as ``gallery/name`` that does not exist yet is registered first, as the fields from "
+    "``os_type`` to ``flavour`` say. Without ``number`` the first version is 1.0.0 and a later one the next minor "
+    "number. ``file_type`` is the declared format: content of another one fails the import. With ``snapshot`` (and "
+    "*clone*) the source VM gets a snapshot, which is no backup.",
+)
+TagsToEdit = taken(
+    contract.EditTags, "TagsToEdit", IMAGE, "Tags to set and to remove, in one step; those that are not named stay."
+)
+ProtectionToSet = taken(
+    contract.SetProtection,
+    "ProtectionToSet",
+    VERSION | {"protected"},
+    "For how many hours the protection lasts after it was ended.",
+)
+DeprecationToSet = taken(
+    contract.SetDeprecation,
+    "DeprecationToSet",
+    VERSION,
+    "DEPRECATED: usable with a warning, never `latest`. OBSOLETE: no new use. ACTIVE takes both back. ``replacement`` "
+    "is an image, or a number of the same image when a version is meant.",
+)
+ValidationToRecord = taken(
+    contract.RecordValidation,
+    "ValidationToRecord",
+    VERSION,
+    "The result of a validation; one of the same kind is replaced.",
+)
+MARKER = IMAGE | {"marker"}
+MarkerToMove = taken(
+    contract.MoveMarker,
+    "MarkerToMove",
+    MARKER,
+    "Which version the marker is to name. With ``rings`` the assignments follow in stages: a ring goes when the pools "
+    "of the ring before are IN_SYNC, and the move halts when more than ``failures`` pools failed.",
+)
+RolloutToSteer = taken(
+    contract.SteerRollout, "RolloutToSteer", MARKER, "Halt a staged move, let it go on, or end it where it stands."
+)
 
 
 class FileToUpload(Body, frozen=True, kw_only=True):

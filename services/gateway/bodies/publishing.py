@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from contracts.names import NUMBER, Name, PodName
+from contracts.names import Name, PodName
 from contracts.terms import Label, LabelValue, PodNames, Priority, Replicas, Targets, Terms
 from gateway.bodies.base import Body, convert
-from gateway.paths import IMAGE
+from gateway.bodies.strict import ImagePath, VersionPath
 
 MONTH = 31 * 86_400.0
 MOST_AT_ONCE = 100
@@ -49,6 +49,9 @@ class RequirementsToMeet(Body, frozen=True, kw_only=True):
     hypervisors: Names = ()
     families: Names = ()
     disk_types: Names = ()
+    disallowed_disk_types: Names = ()
+    capabilities: Names = ()
+    gpu_types: Names = ()
 
 
 Overrides = Annotated[dict[PodName, OverrideToSet], msgspec.Meta(max_length=256)]
@@ -97,8 +100,8 @@ class Republication(Publication, frozen=True, kw_only=True):
 class PublicationInBatch(Republication, frozen=True, kw_only=True):
     """One publish of a batch; ``again`` makes it a republish. ``image`` is an id or gallery/name."""
 
-    image: Annotated[str, msgspec.Meta(pattern=IMAGE, max_length=161)]
-    version: Annotated[str, msgspec.Meta(pattern=f"^(latest|{NUMBER.strip('^$')})$", max_length=32)]
+    image: ImagePath
+    version: VersionPath
     again: bool = False
 
 

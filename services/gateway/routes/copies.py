@@ -46,6 +46,7 @@ async def list_copies(
 
 
 ONE = (*NOWHERE, "placement_not_found", "placement_state", "copy_not_found", "copy_state", "pod_not_found")
+GONE = (*ONE, "last_holder", "policy_forbids", "deletion_of_locations_forbidden")
 
 
 @delete(
@@ -54,7 +55,7 @@ ONE = (*NOWHERE, "placement_not_found", "placement_state", "copy_not_found", "co
     summary="Remove a copy",
     tags=TAGS,
     status_code=200,
-    responses=writes(200, shape(CopyView), "The copy, which is going.", *ONE, "last_holder", "policy_forbids"),
+    responses=writes(200, shape(CopyView), "The copy, which is going.", *GONE),
 )
 async def remove_copy(
     door: Services,

@@ -20,7 +20,9 @@ from gateway.shapes import PublicationResult, PublicationResults, convert, shape
 PATH = "/v1/images/{image:str}/versions/{version:str}"
 REFUSALS = (
     *NOWHERE, "version_not_ready", "pod_unknown", "pod_draining", "no_target", "replicas_unsupported",
-    "targets_invalid", "shallow_convert", "deadline_unreachable", "policy_forbids",
+    "targets_invalid", "shallow_convert", "deadline_unreachable", "policy_forbids", "version_disabled",
+    "version_obsolete", "version_deleted", "past_end_of_life", "class_read_only", "operation_unsupported",
+    "quota_exceeded", "forbidden",
 )  # fmt: skip
 ACCEPTED = "The publish was accepted; the job tells the rest."
 
@@ -75,7 +77,8 @@ async def republish_version(
     status_code=202,
     responses=writes(
         202, shape(Accepted), "It was accepted; the job tells the rest.", *NOWHERE, "version_not_ready",
-        "placement_not_found", "placement_state", "last_holder",
+        "placement_not_found", "placement_state", "last_holder", "version_in_use", "version_has_children",
+        "version_deleted", "deletion_of_locations_forbidden", "class_read_only", "forbidden",
     ),
 )  # fmt: skip
 async def unpublish_version(
@@ -94,7 +97,7 @@ async def unpublish_version(
     status_code=202,
     responses=writes(
         202, shape(Accepted), "It was accepted; the job tells the rest.", *NOWHERE, "version_not_ready",
-        "not_cancellable",
+        "not_cancellable", "class_read_only", "forbidden",
     ),
 )  # fmt: skip
 async def cancel_publish(

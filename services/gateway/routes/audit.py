@@ -1,0 +1,49 @@
+"""The audit log: who changed what, chained so that nobody changes it afterwards."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.params import QueryParameter
+
+from contracts.requests import AuditPage, ListAudit
+from gateway.answers import Cursor, Limit, reads
+from gateway.door import Services, answer
+from gateway.shapes import shape
+
+About = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,160}$",
+        max_length=161,
+        description="Only what was done to this: the id of an image, a version, …",
+    ),
+]
+By = Annotated[
+    str | None,
+    QueryParameter(name="actor", min_length=1, max_length=128, description="Only what this actor did."),
+]
+
+
+@get(
+    "/v1/audit",
+    operation_id="list_audit",
+    summary="Read the audit log",
+    tags=["audit"],
+    responses=reads(
+        shape(AuditPage), "A page of entries, the oldest first, and where the log stands now.", "forbidden"
+    ),
+)
+async def list_audit(
+    door: Services,
+    request: Request[Any, Any, Any],
+    about: About = None,
+    by: By = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response[bytes]:
+    """Every change with its actor, what was there before and what after; `hash` covers the entry and the one before."""
+    asked = ListAudit(actor=door.actor(request), about=about, actor_name=by, limit=limit, cursor=cursor)
+    return answer(await door.ask(asked, AuditPage))
+
+
+HANDLERS = (list_audit,)
