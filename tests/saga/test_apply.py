@@ -1,0 +1,137 @@
+"""`imprint apply` and the commands around it, against a running house."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from contracts.names import GATEWAY
+from gateway.server import Gateway, gateway
+from gateway.settings import GatewaySettings
+from harness.house import House
+from saga.disks import raw
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WHOLE = """
+galleries:
+  - name: saga
+    description: First
+    quota: {images: 20}
+    soft_delete: {enabled: true, retention_days: 3}
+namespaces:
+  - name: hw
+    properties: {cores: {type: integer}}
+flavours:
+  - name: thin
+    models: [t-1, t-2]
+images:
+  - image: saga/desktop
+    os_type: linux
+    description: A desktop
+    tags: {team: blue, old: "1"}
+    details:
+      vcpus: {min: 2, max: 8}
+      end_of_life: 2037-01-31T22:00:00+01:00
+      properties: {hw.cores: 4}
+    versions:
+      - number: 1.0
+        source: {pod: pod-1, name: saga-vm}
+        release_notes: First
+        publish: {pods: [pod-1, pod-2]}
+      - number: 1.1.0
+        origin: saga/desktop:1.0.0
+        exclude_from_latest: true
+    markers: {prod: 1.0.0}
+"""
+CHANGED = {
+    "description: First": "description: Second",
+    "models: [t-1, t-2]": "models: [t-3]",
+    "A desktop": "Another",
+    'old: "1"': "old: null, new: x",
+    "hw.cores: 4": "hw.cores: 8",
+    "release_notes: First": "release_notes: Second",
+    "[pod-1, pod-2]": "[pod-1, pod-3]",
+    "exclude_from_latest: true": "publish: {select: {pod: [pod-1, pod-2]}}",
+    "prod: 1.0.0": "prod: 1.1.0",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(home: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    settings = GatewaySettings(
+        data=str(tmp_path_factory.mktemp("gateway")), nats_url=home.url, port=0, **home.identity(GATEWAY)
+    )
+    async with gateway(settings) as found:
+        yield found
+
+
+async def imprint(door: Gateway, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "imprint", *arguments, "--server", door.url]
+    return await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False, env=os.environ
+    )
+
+
+async def test_a_file_is_brought_about_changed_and_found_settled_each_time(
+    home: House, door: Gateway, tmp_path: Path
+) -> None:
+    home.site("pod-1").vm("saga-vm", raw(100, seed=7))
+    file = tmp_path / "imprint.yaml"
+    file.write_text(WHOLE)
+    assert (await imprint(door, "apply", "-f", str(file), "--dry-run")).returncode == 2
+    done = await imprint(door, "apply", "-f", str(file), "--yes", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("done: ") == 8
+    again = await imprint(door, "apply", "-f", str(file), "--yes", "--wait")
+    assert (again.returncode, "0 to create, 0 to change, 8 left alone\nNothing to do." in again.stdout) == (0, True)
+    text = WHOLE
+    for old, new in CHANGED.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    done = await imprint(door, "apply", "-f", str(file), "--yes", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 to create, 6 to change, 2 left alone" in done.stdout, done.stdout
+    settled = await imprint(door, "apply", "-f", str(file), "--diff")
+    assert settled.returncode == 0, settled.stdout
+    file.write_text(text.replace("{pod: [pod-1, pod-2]}", "{pod: [pod-1, pod-2, pod-3]}"))
+    done = await imprint(door, "apply", "-f", str(file), "--yes", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (await imprint(door, "apply", "-f", str(file), "--diff")).returncode == 0
+    image = json.loads((await imprint(door, "image", "show", "saga/desktop", "-o", "json")).stdout)["image"]
+    assert (image["tags"], image["description"]) == ({"team": "blue", "new": "x"}, "Another")
+    history = json.loads((await imprint(door, "marker", "show", "saga/desktop", "prod", "-o", "json")).stdout)[
+        "history"
+    ]
+    assert [move["number"] for move in history] == ["1.1.0", "1.0.0"]
+
+
+async def test_a_pool_follows_its_marker_and_who_uses_what_is_told(home: House, door: Gateway) -> None:
+    words = ("assignment", "create", "desks", "saga/desktop", "--marker", "prod", "--pod", "pod-1,pod-2", "--wait")
+    done = await imprint(door, *words, "--seats", "2", "--host-name", "d-{n}", "--timeout", "50")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = await imprint(door, "assignment", "seats", "desks", "-o", "json")
+    assert len(json.loads(done.stdout)) == 4
+    done = await imprint(door, "image", "users", "saga/desktop:1.1.0")
+    assert done.stdout.count("desks") == 2, done.stdout + done.stderr
+    done = await imprint(door, "image", "delete", "saga/desktop:1.1.0")
+    assert done.returncode == 3
+    done = await imprint(door, "assignment", "delete", "desks", "--wait", "--timeout", "50")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_the_audit_log_of_all_that_is_verified(home: House, door: Gateway) -> None:
+    done = await imprint(door, "admin", "audit", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    known = done.stdout.splitlines()[-1]
+    assert (await imprint(door, "gallery", "create", "more")).returncode == 0
+    assert (await imprint(door, "admin", "audit", "verify", "--known", known)).returncode == 0
+    shown = await imprint(door, "audit", "list")
+    assert "create_gallery" in shown.stdout, shown.stdout
