@@ -27,7 +27,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "notifier": frozenset({"msgspec", "structlog", "h11"}),
     "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp", "zstandard"}),
     "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11"}),
-    "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3", "zstandard", "cryptography"}),
+    "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3", "zstandard", "cryptography", "yaml"}),
 }
 """Third-party packages of each package of ours; `runtime` may use any."""
 

@@ -10,13 +10,22 @@ from imprint.options import shared
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("imprint.up", "Run everything on this machine: server, services and pods."),
     "demo": ("imprint.demo", "See an import and two publishes on real disks, from nothing."),
-    "image": ("imprint.image", "Import, publish, place, list and show images and their versions."),
+    "image": ("imprint.image", "Define, import, publish, place, list and show images and their versions."),
+    "marker": ("imprint.marker", "Name a version of an image, as prod, and move or roll back that name."),
+    "assignment": ("imprint.assignment", "Make desktop pools on pods, and keep them up to date."),
+    "apply": ("imprint.apply", "Bring galleries, images, publishes and markers to what a file says."),
+    "gallery": ("imprint.gallery", "Make, list, change and delete galleries, which hold images."),
+    "quota": ("imprint.quota", "See and set what a tenant may hold."),
+    "retention": ("imprint.retention", "Have old versions deleted, deprecated or disabled."),
+    "flavour": ("imprint.flavour", "Sets of endpoint models that images are dedicated to."),
+    "namespace": ("imprint.namespace", "Schemas of properties, and predefined tags."),
     "pod": ("imprint.pod", "Enrol, list, label, drain and remove pods; their VMs and content libraries."),
     "policy": ("imprint.policy", "Say where versions belong, also on pods that join later."),
     "webhook": ("imprint.webhook", "Have events posted to other systems."),
-    "job": ("imprint.job", "List, show, watch and cancel jobs."),
+    "job": ("imprint.job", "List, show, watch, cancel and retry jobs."),
     "events": ("imprint.events", "Follow what happens, as it happens."),
-    "admin": ("imprint.admin", "Look after an installation: streams, dead letters, keys."),
+    "audit": ("imprint.audit", "See who changed what."),
+    "admin": ("imprint.admin", "Look after an installation: streams, dead letters, keys, the audit log."),
 }
 """Command -> module (which has it under the name ``command``) and its line in the help."""
 

@@ -1,4 +1,4 @@
-"""``imprint admin``: what whoever runs an installation needs; speaks with NATS, not with the HTTP API."""
+"""``imprint admin``: what whoever runs an installation needs; but for ``audit`` it speaks with NATS."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ import msgspec
 from imprint.exits import CommandFailure, Exit, UnreachableError
 from imprint.options import DATA, Token, current, shared
 from imprint.output import print_json, show, when
+from imprint.verifying import audit
 
 if TYPE_CHECKING:
     from contracts.views import DeadLetterView, PodView
@@ -26,7 +27,7 @@ SERVICES = ("catalog", "replicator", "sharing", "notifier")
 @click.group(name="admin")
 @shared
 def command() -> None:
-    """Look after an installation: its streams, its dead letters, its keys."""
+    """Look after an installation: its streams, its dead letters, its keys, its audit log."""
 
 
 def nats_options(command: F) -> F:
@@ -212,3 +213,6 @@ def sign(folder: Path, pod: str, request: "BinaryIO") -> None:
     except (OSError, AuthorityError) as error:
         raise CommandFailure(Exit.FAILED, "The certificate was not issued", detail=str(error)) from None
     click.echo(certificate, nl=False)
+
+
+command.add_command(audit)

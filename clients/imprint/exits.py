@@ -19,6 +19,7 @@ class Exit(IntEnum):
     REFUSED = 3
     PARTIAL = 4
     UNREACHABLE = 5
+    DIFFERS = 6
 
 
 MEANINGS: dict[Exit, str] = {
@@ -26,8 +27,9 @@ MEANINGS: dict[Exit, str] = {
     Exit.FAILED: "failed: the job ended in FAILURE or was cancelled, or Imprint itself failed",
     Exit.USAGE: "the command line is wrong",
     Exit.REFUSED: "refused: the request was answered with a problem and changed nothing",
-    Exit.PARTIAL: "partial: some pods have the version and some do not",
+    Exit.PARTIAL: "partial: some is done and some is not, as when some pods have the version and some do not",
     Exit.UNREACHABLE: "unreachable: no answer, or none in time",
+    Exit.DIFFERS: "differs: what `apply --dry-run` was given is not what there is",
 }
 
 JOB_EXITS: dict[str, Exit] = {

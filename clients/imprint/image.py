@@ -1,18 +1,17 @@
-"""``imprint image``: import, list, show and latest; and the commands about publishes, placements and files."""
-
-from pathlib import Path
+"""``imprint image``: list, show and latest; and all that is done with images, versions, publishes and files."""
 
 import click
 
-from contracts.requests import Accepted
-from contracts.views import JobView
-from imprint import files, placement, publishing, transfer
+from contracts.views import ImageView
+from imprint import definition, importing, lives, placement, publishing, transfer, versions
 from imprint.client import Client
 from imprint.copies import why
+from imprint.fields import Tag
 from imprint.naming import image_and_number
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, size, when
-from imprint.watch import finish, patience, report, waiting
+from imprint.plain import plain
+from imprint.terms import Pair
 
 
 @click.group(name="image")
@@ -21,81 +20,47 @@ def command() -> None:
     """Images and their versions. An IMAGE is named GALLERY/NAME, or by its id."""
 
 
-@command.command(name="import")
-@click.argument("image", metavar="GALLERY/NAME")
-@click.option("--pod", required=True, help="The pod that has the source.")
-@click.option("--vm", help="A VM of the pod, with all its disks.")
-@click.option("--file", "file", help="A disk file in the pod's incoming folder.")
-@click.option(
-    "--upload", "upload", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A disk file of this machine: it is sent to the pod first, and removed there once the version is durable.",
-)  # fmt: skip
-@click.option("--number", help="Version number, such as 1.1.0 [default: the next].")
-@click.option(
-    "--mode", type=click.Choice(["clone", "convert"]), default="clone", show_default=True,
-    help="clone keeps the source; convert deletes it once the version is durable.",
-)  # fmt: skip
-@click.option("--file-type", type=click.Choice(["raw", "qcow2", "vhd"]), help="The format that the disks must have.")
-@click.option("--os-disk-only", is_flag=True, help="Leave the VM's data disks out.")
-@click.option("--os-type", type=click.Choice(["linux", "windows"]), default="linux", show_default=True)
-@click.option("--datastore", help="Where on the pod the version is kept [default: the pod chooses].")
-@click.option("--existing", is_flag=True, help="Refuse when there is no such image, instead of making it.")
-@waiting
-@patience
-@shared
-def import_(
-    image: str,
-    pod: str,
-    vm: str | None,
-    file: str | None,
-    upload: Path | None,
-    number: str | None,
-    mode: str,
-    file_type: str | None,
-    os_disk_only: bool,
-    os_type: str,
-    datastore: str | None,
-    existing: bool,
-    wait: bool,
-    timeout: float | None,
-) -> None:
-    """Import a VM or a disk file of a pod as a new version of an image."""
-    if sum(source is not None for source in (vm, file, upload)) != 1:
-        raise click.UsageError("Name the source: either --vm VM, --file FILE or --upload FILE.")
-    name = vm or file or transfer.named(upload, None)  # type: ignore[arg-type] # one of them is there
-    mode = "convert" if upload is not None else mode
-
-    async def act(client: Client) -> Accepted | JobView:
-        if upload is not None:
-            with transfer.bar("upload") as advance:
-                await files.upload(client, upload, pod, name, advance)
-        accepted = await client.import_version(
-            image,
-            pod=pod,
-            name=name,
-            kind="vm" if vm is not None else "file",
-            disks="os" if os_disk_only else "all",
-            mode=mode,
-            number=number,
-            file_type=file_type,
-            datastore=datastore,
-            create=not existing,
-            os_type=os_type,
-        )
-        return await finish(client, accepted, wait=wait, timeout=timeout)
-
-    report(run(act))
-
-
 @command.command(name="list")
 @click.option("--gallery", help="Only the images of this gallery.")
 @click.option("--state", help="Only images in this state.")
+@click.option("--text", help="Only those whose gallery/name or description contain this.")
+@click.option("--tag", "tags", type=Tag(), multiple=True, metavar="KEY[=VALUE]", help="Only those with this tag.")
+@click.option("--pod", help="Only those of which a version is AVAILABLE on this pod.")
+@click.option("--owner", metavar="TENANT", help="Only those of this tenant.")
+@click.option(
+    "--where", type=Pair(), multiple=True, metavar="FIELD=VALUE",
+    help="Only those with this value: os_type=linux, min_versions=2, end_of_life_before=TIME, …; may be repeated.",
+)  # fmt: skip
+@click.option("--sort", metavar="[-]FIELD", help="By this field, with - downwards [default: gallery and name].")
+@click.option("--hidden", is_flag=True, help="Also those that are hidden.")
 @shared
-def list_(gallery: str | None, state: str | None) -> None:
-    """All images."""
-    images = run(lambda client: client.images(gallery, state))
+def list_(
+    gallery: str | None,
+    state: str | None,
+    text: str | None,
+    tags: tuple[tuple[str, str], ...],
+    pod: str | None,
+    owner: str | None,
+    where: tuple[tuple[str, str], ...],
+    sort: str | None,
+    hidden: bool,
+) -> None:
+    """All images; of several filters each must hold."""
+    images = run(
+        lambda client: client.images(
+            gallery,
+            state,
+            text=text,
+            tags=dict(tags),
+            pod=pod,
+            owner=owner,
+            hidden=hidden,
+            where=dict(where),
+            sort=sort,
+        )
+    )
     rows = [(f"{i.gallery}/{i.name}", i.state, i.latest or "-", i.os_type, when(i.created), i.id) for i in images]
-    show(images, ("IMAGE", "STATE", "LATEST", "OS", "CREATED", "ID"), rows, empty="There are no images yet.")
+    show(images, ("IMAGE", "STATE", "LATEST", "OS", "CREATED", "ID"), rows, empty="There are no images.")
 
 
 @command.command(name="show")
@@ -114,6 +79,7 @@ def show_(image: str) -> None:
             print_json({"image": view, "versions": versions})
             return None
         click.echo(f"{view.gallery}/{view.name}  {view.state}  {view.os_type} {view.architecture}  id {view.id}")
+        _say(view)
         rows = [
             (v.number, v.state, f"{v.copies.available} of {v.copies.wanted}", _size(v.manifest), when(v.updated))
             for v in versions
@@ -122,6 +88,26 @@ def show_(image: str) -> None:
         return None
 
     run(act)
+
+
+def _say(view: ImageView) -> None:
+    """What else is worth knowing of an image, a line each; warnings on stderr."""
+    identifier = view.identifier
+    facts = {
+        "class": view.image_class if view.image_class != "custom" else "",
+        "desktop": view.desktop_kind,
+        "dedicated to": view.flavour,
+        "identifier": "" if identifier is None else f"{identifier.publisher}/{identifier.offer}/{identifier.sku}",
+        "tags": ", ".join(f"{key}={value}" for key, value in sorted(view.tags.items())),
+        "end of life": when(view.details.end_of_life),
+        "protected until": when(view.protected_until) or ("its protection is ended" if view.protected else ""),
+        "description": view.description,
+    }
+    for name, text in facts.items():
+        if text:
+            click.echo(plain(f"{name}: {text}"))
+    for warning in view.warnings:
+        click.echo(f"Warning: {plain(warning)}", err=True)
 
 
 def _size(manifest: object) -> str:
@@ -137,6 +123,12 @@ def _show_version(name: str, number: str) -> None:
             print_json({"version": version, "copies": copies})
             return
         click.echo(f"{version.gallery}/{version.name} {version.number}  {version.state}  id {version.id}")
+        for warning in version.warnings:
+            click.echo(f"Warning: {plain(warning)}", err=True)
+        if version.markers:
+            click.echo(f"named by {', '.join(version.markers)}")
+        if version.purge is not None:
+            click.echo(f"deleted; goes for good {when(version.purge)}")
         if version.failure is not None:
             click.echo(f"{version.failure.text} ({version.failure.code}) {version.failure.hint}")
         if version.manifest is not None:
@@ -171,6 +163,9 @@ def latest(image: str, pod: str | None) -> None:
 
 
 for part in (
+    importing.import_, definition.create, definition.edit, definition.tag,
+    lives.delete, lives.restore, lives.disable, lives.enable, lives.protect, lives.unprotect, lives.deprecate,
+    versions.versions, versions.lineage, versions.users, versions.validate,
     publishing.publish, publishing.republish, publishing.publish_many, publishing.unpublish, publishing.cancel,
     placement.placement, placement.copies, placement.pause, placement.resume, placement.repair, placement.remove_copy,
     transfer.upload, transfer.export,

@@ -25,3 +25,11 @@ def copy_on(text: str) -> tuple[str, int]:
     if not pod or (slash and not replica.isdecimal()):
         raise click.BadParameter("a copy is named by its pod: pod-1, or pod-1/2", param_hint="POD")
     return pod, int(replica or 0)
+
+
+def image_or_version(image: str, number: str | None) -> tuple[str, str | None]:
+    """``gallery/name`` alone, or a version of it: as ``gallery/name:1.0.0``, or with the number beside it."""
+    name, within = image_and_number(image)
+    if within and number:
+        raise click.BadParameter("the version is named twice", param_hint="NUMBER")
+    return name, within or number or None

@@ -38,15 +38,15 @@ def list_() -> None:
 @click.argument("pod")
 @shared
 def vms(pod: str) -> None:
-    """The VMs of a pod, as of its last inventory."""
+    """The VMs of a pod, and its volumes, snapshots and templates, as of its last inventory."""
     page = run(lambda client: client.pod_vms(pod))
     table = [
-        (vm.name, vm.os_type, vm.power, "locked" if vm.locked else "",
+        (vm.name, vm.kind, vm.os_type, vm.power, "locked" if vm.locked else "",
          ", ".join(f"{disk.lun} {disk.role} {disk.format} {size(disk.size)}" for disk in vm.disks))
         for vm in page.items
     ]  # fmt: skip
     empty = "The pod has no VMs." if page.at else "The pod has not sent an inventory yet."
-    show(page, ("VM", "OS", "POWER", "", "DISKS"), table, empty=empty)
+    show(page, ("NAME", "KIND", "OS", "POWER", "", "DISKS"), table, empty=empty)
 
 
 @command.command()

@@ -128,7 +128,7 @@ class Bars:
             over = JOB_EXITS.get(job.state) is Exit.DONE
             total = progress.bytes_total if progress is not None else 1 if over else None
             done = total if over and total else progress.bytes_done if progress is not None else 0
-            self._bar("import", job.state, done, total)
+            self._bar(job.kind, job.state, done, total)
         for copy in sight.copies:
             done = copy.bytes_total if copy.state == "AVAILABLE" else copy.bytes_done
             self._bar(name(copy), _words(copy), done, copy.bytes_total)

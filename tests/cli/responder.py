@@ -23,6 +23,8 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    given: list[tuple[str, str]] = field(default_factory=list)
+    """The query, where a parameter may come several times."""
 
 
 @dataclass
@@ -172,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
+        asked = Asked(self.command, parts.path, dict(given := parse_qsl(parts.query)), headers, body, given)
         self.gateway.asked.append(asked)
         route = self.gateway.routes.get((asked.method, asked.path), lambda _: problem(404, "not_found"))
         answer = route(asked)

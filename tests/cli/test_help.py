@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from imprint.__main__ import COMMANDS, main
 from imprint.exits import MEANINGS
 
-HEAVY = ("httpx", "rich", "msgspec", "nats", "runtime", "contracts")
+HEAVY = ("httpx", "rich", "msgspec", "yaml", "nats", "runtime", "contracts")
 
 
 def test_help_lists_every_command_and_every_exit_code() -> None:

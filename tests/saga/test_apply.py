@@ -85,7 +85,7 @@ async def test_a_file_is_brought_about_changed_and_found_settled_each_time(
     home.site("pod-1").vm("saga-vm", raw(100, seed=7))
     file = tmp_path / "imprint.yaml"
     file.write_text(WHOLE)
-    assert (await imprint(door, "apply", "-f", str(file), "--dry-run")).returncode == 2
+    assert (await imprint(door, "apply", "-f", str(file), "--dry-run")).returncode == 6
     done = await imprint(door, "apply", "-f", str(file), "--yes", "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("done: ") == 8
@@ -125,6 +125,58 @@ async def test_a_pool_follows_its_marker_and_who_uses_what_is_told(home: House, 
     assert done.returncode == 3
     done = await imprint(door, "assignment", "delete", "desks", "--wait", "--timeout", "50")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+LINES = [
+    "gallery list",
+    "gallery show saga",
+    "gallery edit saga --set quota.versions=50 --set description=Third",
+    "quota show",
+    "quota set default --most-images 500",
+    "flavour list",
+    "flavour set thick --model t-9",
+    "flavour drop thick",
+    "namespace list",
+    "image create saga/other --os-type linux --tag team=red --min-disk 10 --property note=x --security-type Standard",
+    "image edit saga/other --set details.project=lab --if-match 1",
+    "image tag saga/other --set team=green --remove none",
+    "image list --gallery saga --tag team --where os_type=linux --where min_versions=0 --sort -created --text other",
+    "image versions saga/desktop --where source_kind=vm --sort created",
+    "image show saga/desktop:1.0.0",
+    "image lineage saga/desktop:1.1.0",
+    "image validate saga/desktop:1.0.0 boot succeeded --tool saga",
+    "image edit saga/desktop:1.0.0 --set hidden=true",
+    "image protect saga/other --cool-down 0",
+    "image unprotect saga/other",
+    "image deprecate saga/desktop:1.0.0 --replacement 1.1.0",
+    "image deprecate saga/desktop:1.0.0 --undo",
+    "image disable saga/desktop:1.0.0",
+    "image enable saga/desktop 1.0.0",
+    "retention set old --action delete --keep-newest 1 --gallery saga",
+    "retention preview old",
+    "retention run old",
+    "retention list",
+    "retention delete old",
+    "marker rollback saga/desktop prod",
+    "marker set saga/desktop:1.1.0 prod --ring pod-1 --ring pod=pod-2",
+    "marker set saga/desktop:1.0.0 canary",
+    "marker list saga/desktop",
+    "marker delete saga/desktop canary",
+    "image delete saga/desktop:1.0.0 --wait",
+    "image restore saga/desktop:1.0.0",
+    "image import saga/other --from-version saga/desktop:1.0.0 --number 3.1 --release-notes x --existing --wait",
+    "image delete saga/other 3.1.0 --for-good --wait",
+    "job list --kind delete --where gallery=saga --sort created",
+    "assignment list --pod pod-1 --state IN_SYNC",
+    "pod vms pod-1",
+]
+
+
+async def test_a_house_answers_every_command_about_its_catalog(home: House, door: Gateway) -> None:
+    for line in LINES:
+        done = await imprint(door, *line.split(), "-o", "json")
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert json.loads(done.stdout) is not None, line
 
 
 async def test_the_audit_log_of_all_that_is_verified(home: House, door: Gateway) -> None:

@@ -1,9 +1,13 @@
 """The Python client of the HTTP API: typed methods that return `contracts.views`, or raise `ImprintError`."""
 
+from imprint.client.assignments import Assignments
 from imprint.client.connection import TRIES, problem_of
 from imprint.client.events import Events
+from imprint.client.galleries import Galleries
 from imprint.client.images import Images
 from imprint.client.jobs import Jobs
+from imprint.client.lives import Lives
+from imprint.client.markers import Markers
 from imprint.client.paths import image_path
 from imprint.client.placements import Placements, Published
 from imprint.client.pods import Pods
@@ -11,7 +15,7 @@ from imprint.client.policies import Policies
 from imprint.client.webhooks import Webhooks
 
 
-class Client(Images, Placements, Pods, Policies, Webhooks, Jobs, Events):
+class Client(Galleries, Images, Lives, Markers, Assignments, Placements, Pods, Policies, Webhooks, Jobs, Events):
     """A connection to one server; an async context manager.
 
     Raises in every method:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -14,6 +14,8 @@ from imprint.exits import AWAY, HttpProblem, ImprintError, UnreachableError
 
 T = TypeVar("T")
 P = TypeVar("P", bound=msgspec.Struct)
+Given: TypeAlias = str | list[str] | None
+"""A parameter of a query; several values are that parameter several times."""
 
 TRIES = 3
 """How often a request is sent when the connection fails; a write keeps its Idempotency-Key, so it acts once."""
@@ -78,16 +80,16 @@ class Connection:
 
     # --- for the parts of the client ----------------------------------------------------------------------------------
 
-    async def _get(self, path: str, kind: type[T], /, **query: str | None) -> T:
+    async def _get(self, path: str, kind: type[T], /, **query: Given) -> T:
         return _decode(await self._send("GET", path, params=given(query)), kind)
 
-    async def _all(self, path: str, kind: type[P], /, **query: str | None) -> list[Any]:
+    async def _all(self, path: str, kind: type[P], /, **query: Given) -> list[Any]:
         """All items of a paged list."""
         page: Any = await self._whole(path, kind, query)
         return list(page.items)
 
     async def _whole(
-        self, path: str, kind: type[P], query: Mapping[str, str | None] = {}, method: str = "GET", body: Any = None
+        self, path: str, kind: type[P], query: Mapping[str, Given] = {}, method: str = "GET", body: Any = None
     ) -> P:
         """A paged list as one page."""
         items: list[Any] = []
@@ -105,13 +107,13 @@ class Connection:
         return await self._write("POST", path, body, kind)
 
     async def _write(
-        self, method: str, path: str, body: Any, kind: type[T], *, revision: int | None = None, **query: str | None
+        self, method: str, path: str, body: Any, kind: type[T], *, revision: int | None = None, **query: Given
     ) -> T:
         """A command and its answer; with ``revision`` it takes effect only if that is the one in force."""
         return _decode(await self._command(method, path, body, revision=revision, **query), kind)
 
     async def _command(
-        self, method: str, path: str, body: Any = None, *, revision: int | None = None, **query: str | None
+        self, method: str, path: str, body: Any = None, *, revision: int | None = None, **query: Given
     ) -> httpx.Response:
         headers = {"Idempotency-Key": uuid4().hex}
         if revision is not None:
@@ -151,7 +153,7 @@ class _Readiness(msgspec.Struct):
     services: tuple[_Health, ...]
 
 
-def given(query: Mapping[str, str | None]) -> dict[str, str]:
+def given(query: Mapping[str, Given]) -> dict[str, str | list[str]]:
     """A query without what was not asked for."""
     return {key: value for key, value in query.items() if value is not None}
 

@@ -1,6 +1,8 @@
 """Jobs."""
 
-from contracts.requests import JobPage, TimelinePage
+from collections.abc import Mapping
+
+from contracts.requests import Accepted, JobPage, TimelinePage
 from contracts.views import JobView, TimelineView
 from imprint.client.connection import Connection
 from imprint.client.paths import segment
@@ -9,9 +11,18 @@ from imprint.client.paths import segment
 class Jobs(Connection):
     """What the client does with jobs."""
 
-    async def jobs(self, state: str | None = None, kind: str | None = None) -> list[JobView]:
-        """All jobs, newest first."""
-        return await self._all("/v1/jobs", JobPage, state=state, kind=kind)
+    async def jobs(
+        self,
+        state: str | None = None,
+        kind: str | None = None,
+        *,
+        image: str | None = None,
+        where: Mapping[str, str] = {},
+        sort: str | None = None,
+    ) -> list[JobView]:
+        """All jobs for which every filter holds, newest first; ``where`` are filters on single fields."""
+        query = {**where, "state": state, "kind": kind, "image": image, "sort": sort}
+        return await self._all("/v1/jobs", JobPage, **query)
 
     async def job(self, job: str) -> JobView:
         """A job by id."""
@@ -24,3 +35,7 @@ class Jobs(Connection):
     async def cancel_job(self, job: str) -> JobView:
         """Give up what a job does."""
         return await self._post(f"/v1/jobs/{segment(job)}/cancel", None, JobView)
+
+    async def retry_job(self, job: str) -> Accepted:
+        """Do again what a failed or cancelled job was to do; the answer names the new job."""
+        return await self._post(f"/v1/jobs/{segment(job)}/retry", None, Accepted)
