@@ -43,6 +43,11 @@ class Hoard(msgspec.Struct, frozen=True, kw_only=True):
     versions: int
     pods: tuple[str, ...]
 
+    @property
+    def teams(self) -> int:
+        """Teams that images belong to: twenty images each, so that a search finds as many however many there are."""
+        return max(1, len(self.images) // 20)
+
     def name(self, image: int) -> str:
         """The name of an image in its gallery."""
         return f"image-{image:05d}"
@@ -204,8 +209,8 @@ def _varied(body: str, n: int, hoard: Hoard) -> str:
     image["highest"] = hoard.number(hoard.versions - 1)
     image["versions"] = hoard.versions
     image["os_type"] = "windows" if n % 2 else "linux"
-    image["description"] = f"Golden image number {n} of team {n % 97}"
-    image["tags"] = {"team": f"team-{n % 97}", "tier": "gold" if n % 10 == 0 else "silver"}
+    image["description"] = f"Golden image number {n} of team {n % hoard.teams}"
+    image["tags"] = {"team": f"team-{n % hoard.teams}", "tier": "gold" if n % 10 == 0 else "silver"}
     image["created"] = (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=n)).isoformat()
     image["life"] = {**image.get("life", {}), "disabled": n % 100 == 99}
     return msgspec.json.encode(image).decode()

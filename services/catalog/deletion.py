@@ -195,6 +195,9 @@ def _finish(work: Work, found: Found, settings: CatalogSettings) -> None:
     """The last copy is gone: the source goes, and with it the version; and the image with its last version (b.1)."""
     at, version = work.message.at, found.version
     before = version.life.removal
+    for called_off in withdrawing.decide_gone(version, found.id, work.floor):
+        work.emit(called_off)
+        version = msgspec.structs.replace(version, revision=called_off.revision)
     mark = Removal(stage="DELETED", at=at if before is None else before.at, job="" if before is None else before.job)
     gone = VersionDeleted(
         version=found.id,

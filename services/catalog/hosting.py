@@ -54,6 +54,8 @@ def _on_report(message: Message[AssignmentReported], work: Work, settings: Catal
     if assignment is None or before is None:
         return
     after, ended = wishes.heard(before, report, message.at, work.floor)
+    if wishes.behind(before, report):
+        pools.say_again(work, id, pod, before)
     if after is before:
         return
     work.saga = assignment.job

@@ -9,6 +9,7 @@ from catalog.config import Config
 from catalog.documents import IMAGE, RETENTIONS, SHELF, TALLY, gallery_key
 from catalog.domain import keeping
 from catalog.domain.keeping import Policy, Retentions, Shelf
+from catalog.domain.patching import objection_to_revision
 from catalog.domain.quota import Tally
 from catalog.reviews import review_daily, review_soon
 from catalog.settings import CatalogSettings
@@ -64,6 +65,9 @@ def _on_set(message: Message[SetRetention], work: Work) -> RetentionView | Probl
     if (problem := keeping.objection_to(retention)) is not None:
         return problem
     before = kept.by.get(retention.name)
+    problem = objection_to_revision(message.body.revision, 0 if before is None else before.revision)
+    if problem is not None:
+        return problem
     if before is None and len(kept.by) >= keeping.MOST_POLICIES:
         return Problem(
             code="limit_exceeded",
@@ -87,6 +91,8 @@ def _on_drop(message: Message[DropRetention], work: Work) -> Done | Problem:
     kept = work.get(RETENTIONS, tenant) or Retentions()
     if name not in kept.by:
         return retention_not_found(name)
+    if (problem := objection_to_revision(message.body.revision, kept.by[name].revision)) is not None:
+        return problem
     work.put(RETENTIONS, tenant, Retentions(by={one: kept.by[one] for one in kept.by if one != name}))
     return Done()
 

@@ -30,7 +30,7 @@ def read(disk: SourceDisk, staging: Staging) -> Copied | None:
     """The note of an earlier try about this very state of the source."""
     try:
         note = msgspec.json.decode(folders.read(_name(disk), staging.folder), type=Copied)
-    except (Refused, msgspec.DecodeError):
+    except (Refused, *folders.UNREADABLE):
         return None
     return note if note.source == look(disk) else None
 

@@ -119,6 +119,7 @@ TAGGED = {
     "set_policy": _POLICY,
     "suspend_policy": _POLICY,
     "resume_policy": _POLICY,
+    "set_retention": _POLICY,
     "get_webhook": _WEBHOOK,
     "change_webhook": _WEBHOOK,
     **dict.fromkeys(("create_gallery", "get_gallery", "edit_gallery"), _GALLERY),

@@ -32,6 +32,8 @@ EDITS: list[tuple[str, str, Any, type[contract.Command], dict[str, Any]]] = [
     ("POST", f"{DESKS}/disks", {"lun": 3, "size_gib": 1}, contract.AddDisk, {"assignment": "desks"}),
     ("POST", f"{DESKS}/switch", {"image": DEBIAN}, contract.SwitchImage, {"assignment": "desks"}),
     ("DELETE", DESKS, None, contract.DropAssignment, {"assignment": "desks"}),
+    ("PUT", "/v1/retentions/old", {"action": "DELETE", "rule": {"by": "COUNT", "value": 3}}, contract.SetRetention, {}),
+    ("DELETE", "/v1/retentions/old", None, contract.DropRetention, {"name": "old"}),
 ]
 
 

@@ -284,12 +284,13 @@ def test_an_item_with_a_file_missing_or_cut_is_not_intact_and_not_reported(pod: 
     assert look(pod.backend)[0].items == ()
 
 
-def test_an_item_whose_description_is_damaged_is_left_out_and_hides_no_other(pod: Pod) -> None:
+@pytest.mark.parametrize("damaged", ["{", '{"x":' + "[" * 100_000])
+def test_an_item_whose_description_is_damaged_is_left_out_and_hides_no_other(pod: Pod, damaged: str) -> None:
     good, _ = staged(pod)
     bad, _ = staged(pod)
     folder = pod.disk(pod.backend.find(bad)).parent
     (folder / "item.json").chmod(0o600)
-    (folder / "item.json").write_text("{")
+    (folder / "item.json").write_text(damaged)
     (folder.parent / "stray").mkdir()
     moved = folder.parent / new_id()
     os.symlink(folder.parent / good, moved)

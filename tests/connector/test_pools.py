@@ -527,6 +527,58 @@ def test_a_seat_whose_session_cannot_be_read_is_taken_for_one_in_use(
     assert (told.state, told.seats[0].user, told.seats[0].version) == ("UPDATING", "unknown", one.version)
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00"])
+def test_a_last_use_that_no_clock_can_show_is_none(pod: Pod, one: Published, moment: str) -> None:
+    have(pod, wanting(one))
+    log_on(pod, "ada", last_used=moment)
+    told = have(pod, wanting(one))
+    assert (told.state, told.seats[0].user, told.seats[0].last_used) == ("IN_SYNC", "ada", None)
+
+
+@pytest.mark.parametrize("file", ["a\0b", "x" * 300, "desktop.json/disk", "/proc/self/mem/1"])
+def test_a_seat_that_says_it_needs_a_file_that_cannot_be_is_one_without_its_disk(
+    pod: Pod, one: Published, file: str
+) -> None:
+    have(pod, wanting(one))
+    said = described(pod)
+    said["disks"][0]["file"] = file
+    (seat(pod) / "desktop.json").write_text(json.dumps(said))
+    told = have(pod, wanting(one))
+    assert (told.state, [s.state for s in told.seats]) == ("IN_SYNC", ["FAILED", "READY"])
+    assert told.seats[0].failure.isprintable()
+    assert [s.state for s in have(pod, wanting(one, rebuild=1), 2).seats] == ["READY", "READY"]
+
+
+@pytest.mark.parametrize("field", ["version", "former", "model"])
+def test_a_seat_that_says_more_of_itself_than_can_be_told_is_made_again(pod: Pod, one: Published, field: str) -> None:
+    have(pod, wanting(one))
+    (seat(pod) / "desktop.json").write_text(json.dumps(described(pod) | {field: "x" * 100_000}))
+    told = have(pod, wanting(one))
+    assert (told.state, [s.state for s in told.seats]) == ("IN_SYNC", ["READY", "READY"])
+    assert len(described(pod)[field]) < 100
+
+
+@pytest.mark.parametrize("name", [".new-desk-1", ".gone-desk-1", ".old-desk-1", ".new-x"])
+@pytest.mark.parametrize("kind", ["file", "link", "fifo"])
+def test_what_lies_in_the_way_of_a_pool_and_is_no_folder_is_removed_and_not_followed(
+    pod: Pod, one: Published, two: Published, tmp_path: Path, name: str, kind: str
+) -> None:
+    have(pod, wanting(one))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_bytes(b"mine")
+    there = seat(pod).parent / name
+    make: dict[str, Callable[[], Any]] = {
+        "file": lambda: there.write_bytes(b"1"),
+        "link": lambda: there.symlink_to(outside),
+        "fifo": lambda: os.mkfifo(there),
+    }
+    make[kind]()
+    assert have(pod, wanting(two), 2).state == "IN_SYNC"
+    assert not os.path.lexists(there)
+    assert (outside / "mine").read_bytes() == b"mine"
+
+
 def test_a_users_name_is_told_without_control_characters_and_in_bounds(pod: Pod, one: Published) -> None:
     have(pod, wanting(one))
     log_on(pod, "a\x1b[31m\n" + "b" * 500)

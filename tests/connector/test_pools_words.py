@@ -252,7 +252,7 @@ def test_what_is_planned_leads_to_what_is_wanted_and_takes_nothing_from_users(
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("user", ["", "ada", "u" * 128, "\U0001f600" * 128])
+@pytest.mark.parametrize("user", ["", "ada", "u" * 128, '"' * 128, "\U0001f600" * 128])
 def test_a_report_of_two_hundred_seats_with_long_names_is_one_message(world: World, user: str) -> None:
     seats = tuple(
         Seat(
@@ -274,6 +274,8 @@ def test_a_report_of_two_hundred_seats_with_long_names_is_one_message(world: Wor
     assert [bool(seat.user) for seat in report.seats] == [bool(user)] * 200
     assert [seat.name for seat in report.seats] == [seat.name for seat in seats]
     assert fitting(seats[:20]) == seats[:20], "a small pool tells everything"
+    others = tuple(msgspec.structs.replace(seat, name=f"old-{seat.name[:50]}") for seat in seats)
+    assert fitting((*seats, *others)) == report.seats, "those that are still to go are left out"
 
 
 def test_a_seat_that_could_not_be_made_says_why() -> None:

@@ -176,6 +176,15 @@ def test_cancelling_stops_a_snapshot_between_its_disks(pod: Pod, task: Import, m
     assert names(pod) == []
 
 
+@pytest.mark.parametrize("mark", [b"{", b"\xff", b'{"version": 1}', b'{"x":' + b"[" * 100_000, b"x" * 2_000_000])
+def test_a_mark_that_cannot_be_read_is_nobodys_and_stops_no_import(pod: Pod, task: Import, mark: bytes) -> None:
+    (pod.folder / "snapshots" / "other").mkdir()
+    (pod.folder / "snapshots" / "other" / ".import").write_bytes(mark)
+    pod.prepare(task)
+    given_up(pod, task)
+    assert names(pod) == ["other"]
+
+
 def test_what_a_crash_left_of_a_snapshot_is_swept_away_at_start(pod: Pod, task: Import) -> None:
     for version in (task.version, "0" * 32):
         os.mkdir(pod.folder / "snapshots" / f".new-{version}")

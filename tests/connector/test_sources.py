@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from disk_images import qcow2
 from pods import Pod, sparse
 
+from connector.domain.inventory import inventory, pages
 from connector.domain.tasks import Discard, Release
 from connector.failures import Cancel, Refused
 from connector.importing import prepare
 from connector.removing import discard, release
 from contracts.events.to_pods import Expected
+from contracts.inventory import SECTIONS
 from contracts.manifest import Source
+from contracts.topology import MAX_MESSAGE
 from runtime.ids import new_id
 
 Pods = Callable[..., Pod]
@@ -241,6 +245,28 @@ def test_what_can_be_imported_is_listed_by_kind(pod: Pod) -> None:
     assert listed["snapshot"].capabilities == ("nvme",)
     assert [disk.size for disk in listed["template"].disks] == [len(CONTENT), 3_000_000]
     assert listed["disk"].disks[0].size == len(CONTENT)
+
+
+@pytest.mark.parametrize("said", [{"power": "x" * 60_000}, {"os_type": "x" * 60_000}, {"capabilities": ["x"] * 20_000}])
+def test_a_machine_that_says_more_of_itself_than_a_message_holds_is_listed_without_it(
+    pod: Pod, said: dict[str, Any]
+) -> None:
+    machine(pod, "vm", **said)
+    (listed,) = pod.backend.vms()
+    assert (listed.name, listed.power, listed.disks) == ("golden", "unknown", ())
+    assert code_of(pod, Source(pod=pod.name, kind="vm", name="golden")) == "vm_invalid"
+
+
+def test_the_largest_machine_that_can_be_listed_fits_into_a_page(pod: Pod) -> None:
+    word = "\x01" * 80
+    folder = pod.folder / "vms" / "large"
+    folder.mkdir()
+    disks = [{"file": f"d{n}", "format": "\x01" * 16, "role": "data" if n else "os", "lun": n} for n in range(64)]
+    said = {"name": "large", "os_type": word, "power": word, "capabilities": [word] * 32, "disks": disks}
+    (folder / "vm.json").write_text(json.dumps(said))
+    found = inventory(pod.backend.vms(), ())
+    assert [len(vm.disks) for vm in found.vms] == [64]
+    assert max(len(msgspec.json.encode(page)) for page in pages(found, range(SECTIONS))) < MAX_MESSAGE - 4096
 
 
 def test_a_link_among_the_volumes_is_not_followed(pod: Pod, tmp_path: Path) -> None:

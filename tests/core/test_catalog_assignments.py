@@ -399,6 +399,17 @@ def test_b5_a_pod_that_a_newer_database_asked_for_something_else_is_asked_again(
     assert not world.under_way
 
 
+def test_b5_a_pod_that_fell_back_behind_what_it_had_ended_is_told_again(world: Pools) -> None:
+    (first, second), desks = world.ready(versions=2, pods=("pod-1",))
+    world.move(number=second.number)
+    assert world.report(desks, "pod-1", attempt=1, version=first.version) == [], "it is still to hear of it"
+    world.report(desks, "pod-1")
+    said = world.report(desks, "pod-1", attempt=1, version=first.version, seats=(seat(version=first.version),))
+    assert [(one.attempt, one.wanted.version) for one in asked(said)] == [(2, second.version)]
+    assert world.report(desks, "pod-1") == []
+    assert not world.under_way
+
+
 def test_b5_a_pool_that_goes_is_withdrawn_again_from_a_pod_that_a_newer_database_told_more(world: Pools) -> None:
     _, desks = world.ready(pods=("pod-1",))
     world.drop()

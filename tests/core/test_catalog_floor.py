@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import Problem
-from contracts.events.hub import PlacementPlanned, VersionPublishRequested
+from contracts.events.hub import PlacementPlanned, VersionDeleted, VersionPublishRequested, VersionUnpublishRequested
 from contracts.requests import (
     CreateGallery,
     DeleteImage,
@@ -75,6 +75,22 @@ def test_what_is_called_off_is_also_the_publish_that_the_older_database_does_not
     assert any(isinstance(one.event, PlacementPlanned) for one in again), "a later publish is heard"
 
 
+def test_deleting_a_version_takes_back_the_publish_that_the_older_database_does_not_know() -> None:
+    world = World()
+    version = world.deployed().version
+    delete = DeleteVersion(id=world.command_id(), actor=ADA, image="base", number="1.0.0")
+    world.floor, before = FLOOR, len(world.emitted)
+    world.ask(delete)
+    said = world.events()[before:]
+    (called_off,) = [event for event in said if isinstance(event, VersionUnpublishRequested)]
+    assert any(isinstance(event, VersionDeleted) for event in said)
+    house = House("pod-1")
+    house.publish(publication=5)
+    house.catalog(unpublishing(called_off.publication))
+    assert house.placement().state == "WITHDRAWN"
+    assert called_off.version == version
+
+
 VERSION: dict[str, Any] = {"actor": ADA, "image": "base", "number": "1.0.0"}
 IMAGE: dict[str, Any] = {"actor": ADA, "image": "empty"}
 GALLERY: dict[str, Any] = {"actor": ADA, "gallery": "lab"}
@@ -106,4 +122,4 @@ def test_what_was_there_before_can_be_changed_at_the_revision_that_queries_show(
     assert len(world.emitted) == before
     reply = world.ask(kind(id=world.command_id(), revision=revision, **given))
     assert not isinstance(reply, Problem), reply
-    assert max(event.revision for event in world.events()[before:] if hasattr(event, "revision")) == FLOOR + 1
+    assert min(event.revision for event in world.events()[before:] if hasattr(event, "revision")) == FLOOR + 1

@@ -27,6 +27,7 @@ from contracts.errors import Failure
 from contracts.events.hub import ShareOffered, ShareRevoked
 from contracts.keeping import Exclusions, Retention, Rule
 from contracts.requests import (
+    Done,
     DropRetention,
     EditGallery,
     RunRetention,
@@ -283,8 +284,8 @@ def test_c8_as_long_as_there_is_something_to_choose_there_is_afterwards(
 # The reactions
 
 
-def keep(world: World, retention: Retention, actor: Any = ADA) -> Any:
-    return world.ask(SetRetention(id=world.command_id(), actor=actor, retention=retention))
+def keep(world: World, retention: Retention, actor: Any = ADA, revision: int | None = None) -> Any:
+    return world.ask(SetRetention(id=world.command_id(), actor=actor, retention=retention, revision=revision))
 
 
 def run(world: World, name: str = "tidy", actor: Any = ADA) -> Any:
@@ -503,6 +504,17 @@ def test_f11_the_same_policy_again_changes_nothing() -> None:
         key: body for key, body in before.items() if key[0] != "audit_head"
     }
     assert keep(world, policy(description="mine")).revision == 2
+
+
+def test_f11_a_policy_that_somebody_else_changed_meanwhile_is_neither_replaced_nor_dropped() -> None:
+    world = World()
+    keep(world, policy(), revision=0)
+    refused(keep(world, policy(retain_at_least=3), revision=0), "revision_mismatch")
+    assert keep(world, policy(retain_at_least=2), revision=1).revision == 2
+    refused(keep(world, policy(suspended=True), revision=1), "revision_mismatch")
+    drop = {"actor": ADA, "name": "tidy"}
+    refused(world.ask(DropRetention(id=world.command_id(), **drop, revision=1)), "revision_mismatch")
+    assert isinstance(world.ask(DropRetention(id=world.command_id(), **drop, revision=2)), Done)
 
 
 def test_f11_a_policy_names_images_by_their_ids() -> None:

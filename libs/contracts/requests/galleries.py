@@ -65,15 +65,18 @@ class GetQuota(Request, frozen=True, kw_only=True, tag="query.catalog.quota"):
 
 
 class SetRetention(Command, frozen=True, kw_only=True, tag="command.catalog.set_retention"):
-    """Make a retention policy, or replace the one of that name."""
+    """Make a retention policy, or replace the one of that name. With ``revision`` only if that is the policy's own, 0
+    where there is none (``revision_mismatch``)."""
 
     retention: Retention
+    revision: int | None = None
 
 
 class DropRetention(Command, frozen=True, kw_only=True, tag="command.catalog.drop_retention"):
     """Forget a retention policy."""
 
     name: Name
+    revision: int | None = None
 
 
 class ListRetentions(Request, frozen=True, kw_only=True, tag="query.catalog.retentions"):

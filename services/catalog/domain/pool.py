@@ -172,6 +172,12 @@ def heard(pool: Pool, report: AssignmentReported, at: datetime, floor: int = 0) 
     return pool, None
 
 
+def behind(pool: Pool, report: AssignmentReported) -> bool:
+    """Whether the pod keeps to an earlier attempt although it had ended a later one: its connector is an older copy,
+    and the later words are not in the stream any more. What is still open is asked again by and by."""
+    return 0 < report.attempt < pool.attempt and not pool.open
+
+
 def _asked_anew(pool: Pool, floor: int, at: datetime) -> Pool:
     """The pool whose pod was asked for something else by a newer database than this one, of which this is an older
     copy: it is asked again for what was asked here, above all that it heard."""

@@ -95,6 +95,12 @@ def decide_removal(version: Version, id: str, floor: int = 0) -> list[Event]:
     return []
 
 
+def decide_gone(version: Version, id: str, floor: int) -> list[VersionUnpublishRequested]:
+    """What the replicator is told when a version is deleted of which no copy is known: nothing, but where this is an
+    older copy of the database. Then a publish that is not known here may have made some."""
+    return [_unpublish(version, id, version.revision + 1, floor)] if floor else []
+
+
 def decide_given_time(version: Version | None, id: str, publication: int) -> tuple[Publication, list[Event]] | None:
     """The time of a cancel or an unpublish is over: what is left goes without being waited for, and is not there for
     the counts. None when it came to its end before."""

@@ -87,7 +87,7 @@ class Arrivals:
             if error.failure.code == "file_not_found":
                 return None
             raise
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except folders.UNREADABLE:
             return None
         if found.done and _file(id) in folders.names(self._at):
             self._land(found)

@@ -30,7 +30,7 @@ def corrupt_in(at: int) -> Corrupt | None:
     except Refused as error:
         if error.failure.code == "file_not_found":
             return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except folders.UNREADABLE:
         pass
     return Corrupt(found=datetime.fromtimestamp(0, UTC))
 
@@ -44,7 +44,7 @@ def checked_in(at: int, item: Item) -> Checked:
     """When the item in ``at`` was last checked. Never: then it was right when its first disk was written."""
     try:
         return _checked(folders.read(CHECKED, at))
-    except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (Refused, *folders.UNREADABLE) as error:
         if not isinstance(error, Refused):
             log.warning("check_unknown", version=item.version, error=str(error)[:200])
     disk = item.manifest.disks[0]

@@ -23,13 +23,15 @@ FILE: Final = "vm.json"
 STEP: Final = "read"
 
 Word = Annotated[str, msgspec.Meta(max_length=80)]
+Short = Annotated[str, msgspec.Meta(max_length=16)]
+"""What it says of each disk, and is told of all: a machine in a listing is less than a message."""
 
 
 class MachineDisk(msgspec.Struct, frozen=True):
     """A disk file in the machine's folder."""
 
     file: Name
-    format: str
+    format: Short
     role: Literal["os", "data"]
     lun: Lun
 
@@ -40,7 +42,7 @@ class Machine(msgspec.Struct, frozen=True, omit_defaults=True):
     name: Name
     disks: tuple[MachineDisk, ...]
     os_type: Word | None = None
-    power: str = "off"
+    power: Word = "off"
     os_state: Word | None = None
     generation: Word | None = None
     architecture: Word | None = None
@@ -75,7 +77,7 @@ def read(name: str, at: int) -> Machine:
         machine = _decode(folders.read(FILE, at))
     except Refused as error:
         raise refused("vm_invalid", STEP, f"{name}: {error.failure.text}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except folders.UNREADABLE as error:
         raise refused("vm_invalid", STEP, f"{name}: {FILE}: {str(error)[:200]}") from None
     luns, names = [disk.lun for disk in machine.disks], [disk.file for disk in machine.disks]
     wrong = ""

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final
 
+import msgspec
+
 from connector.failures import refused
 from contracts.names import NAME
 
@@ -21,6 +23,8 @@ _NAME: Final = re.compile(NAME)
 _NOFOLLOW: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 SAFELY: Final = _NOFOLLOW | os.O_NONBLOCK
 """How a file is opened of which it is not known what it is: no link is followed, and no FIFO waited for."""
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a descriptor raises that is none: of the wrong shape or bytes, or nested too deeply."""
 
 
 def is_name(name: str) -> bool:
@@ -134,11 +138,15 @@ def write(name: str, at: int, data: bytes) -> None:
 
 
 def remove_tree(name: str, at: int) -> None:
-    """Remove a folder with all in it; links in it are removed, not followed. None there is fine.
+    """Remove a folder with all in it; links in it are removed, not followed. None there is fine, and so is something
+    else of this name: it is removed too.
 
     Whoever has the folder open may still write a note into it: a file that goes by itself, or comes, meanwhile stops
     nothing.
     """
+    if _kind(name, at) not in (None, stat.S_IFDIR):
+        remove_file(name, at)
+        return
     for left in reversed(range(REMOVALS)):
         try:
             shutil.rmtree(name, dir_fd=at, onerror=_unless_gone)

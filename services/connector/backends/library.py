@@ -197,7 +197,7 @@ class Library:
                 return Placed(item, spot.datastore, whole and corrupt is None, corrupt)
         except FileNotFoundError:
             return None
-        except (Refused, OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (Refused, OSError, *folders.UNREADABLE) as error:
             log.warning("item_unreadable", version=spot.version, datastore=spot.datastore, error=str(error)[:200])
             return None
 

@@ -32,7 +32,6 @@ class _Endpoint(msgspec.Struct, frozen=True):
 _desktop = msgspec.json.Decoder(Desktop).decode
 _session = msgspec.json.Decoder(_Session).decode
 _endpoint = msgspec.json.Decoder(_Endpoint).decode
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def found(name: str, pool: int) -> Found | None:
@@ -45,13 +44,15 @@ def found(name: str, pool: int) -> Found | None:
             missing = _missing(desktop, at) if desktop is not None else ""
     except FileNotFoundError:
         return None
-    last = session.last_used
-    if last is not None:
-        last = (last if last.tzinfo is not None else last.replace(tzinfo=UTC)).astimezone(UTC)
     if desktop is not None and desktop.name != name:
         desktop = None
     return Found(
-        name=name, desktop=desktop, user=_printable(session.user or ""), last_used=last, step=step, missing=missing
+        name=name,
+        desktop=desktop,
+        user=_printable(session.user or ""),
+        last_used=_in_utc(session.last_used),
+        step=step,
+        missing=missing,
     )
 
 
@@ -76,7 +77,7 @@ def spots(name: str, pool: int) -> set[tuple[str, str]] | None:
 def _described(at: int) -> Desktop | None:
     try:
         return _desktop(folders.read(DESKTOP, at))
-    except (Refused, *_UNREADABLE):
+    except (Refused, *folders.UNREADABLE):
         return None
 
 
@@ -85,7 +86,7 @@ def _logged_on(at: int) -> _Session:
         return _session(folders.read(SESSION, at))
     except Refused as error:
         return _Session() if error.failure.code == "file_not_found" else _Session(UNKNOWN)
-    except _UNREADABLE:
+    except folders.UNREADABLE:
         return _Session(UNKNOWN)
 
 
@@ -93,7 +94,7 @@ def _step(at: int, version: str) -> str:
     """What an endpoint did last with ``version``; a word about another one is an old word."""
     try:
         said = _endpoint(folders.read(ENDPOINT, at))
-    except (Refused, *_UNREADABLE):
+    except (Refused, *folders.UNREADABLE):
         return ""
     return said.state if said.version in ("", version) else ""
 
@@ -103,9 +104,19 @@ def _missing(desktop: Desktop, at: int) -> str:
     for name in (name for disk in desktop.disks for name in (disk.file, disk.base) if name):
         try:
             os.stat(name, dir_fd=at)
-        except FileNotFoundError:
-            return name
+        except (OSError, ValueError):  # also one that no file can have
+            return _printable(name)
     return ""
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """None also for a time that is none in UTC: before the first year, or after the last."""
+    if moment is None:
+        return None
+    try:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _printable(text: str) -> str:

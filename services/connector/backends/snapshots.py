@@ -102,7 +102,7 @@ class Snapshots(Machines):
         try:
             with folders.folder(name, self._at) as at:
                 return _decode(folders.read(_MARK, at))
-        except (Refused, OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (Refused, OSError, *folders.UNREADABLE):
             return None
 
     def _check_space(self, needed: int) -> None:

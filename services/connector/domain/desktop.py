@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -11,6 +11,9 @@ from contracts.desktops import Account, DataDisk, SeatName, SeatState, Shape
 
 STEPS: Final[dict[str, SeatState]] = {"": "WAITING_INSTALL", "installed": "WAITING_RESTART", "restarted": "COMPLETED"}
 """What an endpoint did with what it received, and the state that it then is in."""
+
+Word = Annotated[str, msgspec.Meta(max_length=64)]
+"""What is told of each seat: 200 of them are told in one message."""
 
 
 class SeatDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +43,12 @@ class Desktop(msgspec.Struct, frozen=True, kw_only=True):
     pool: str
     kind: Literal["desktop", "endpoint"]
     image: str
-    version: str
+    version: Word
     number: str
     digest: str
     seat: int = 0
     """The seat's number; 0 for an endpoint."""
-    model: str = ""
+    model: Word = ""
     host_name: str = ""
     """Empty: the guest has one already (a specialized image)."""
     accounts: tuple[Account, ...] = ()
@@ -55,7 +58,7 @@ class Desktop(msgspec.Struct, frozen=True, kw_only=True):
     uefi: Uefi | None = None
     capsule: Capsule | None = None
     rebuild: int = 0
-    former: str = ""
+    former: Word = ""
     """The version that an endpoint runs until it has restarted into this one."""
     disks: tuple[SeatDisk, ...] = ()
     added: tuple[DataDisk, ...] = ()

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from contracts.desktops import Seat, Wanted
+from contracts.desktops import MOST_SEATS, Seat, Wanted
 from contracts.errors import Failure
 from contracts.events.from_pods import AssignmentReported
 from contracts.events.to_pods import AssignmentRequested, AssignmentWithdrawn
@@ -21,7 +21,7 @@ MOST: Final = 60_000
 """Bytes that the seats of a report may take: a message has 64 KiB."""
 FAILURES_TOLD: Final = 8
 """Seats of a large pool that tell what went wrong with them: the pool has its failure too."""
-USER: Final = 32
+USER: Final = 24
 """Bytes of a user's name in the report of a large pool."""
 
 State = Literal["VALIDATING", "UPDATING", "IN_SYNC", "UPDATE_FAILED", "REMOVED"]
@@ -135,7 +135,8 @@ def report(assignment: str, decision: Decision) -> AssignmentReported | None:
 
 def fitting(seats: tuple[Seat, ...]) -> tuple[Seat, ...]:
     """The seats as one message has room for them: of very many with long names, what the hub knows or can do without
-    is left out first."""
+    is left out first. Beside as many as a pool may have, those that are still to go are not told."""
+    seats = seats[:MOST_SEATS]
     if len(msgspec.json.encode(seats)) <= MOST:
         return seats
     failed = [seat.name for seat in seats if seat.failure][:FAILURES_TOLD]

@@ -17,7 +17,7 @@ from contracts.requests import (
     VictimPage,
 )
 from contracts.views import RetentionView
-from gateway.answers import Cursor, Key, Limit, computes, does, reads, writes
+from gateway.answers import Cursor, IfMatch, Key, Limit, computes, does, etag, reads, revision_in, writes
 from gateway.bodies import Body, RetentionToSet, read
 from gateway.bodies.base import convert, fields
 from gateway.door import Services, answer, done, retention_in
@@ -46,15 +46,22 @@ async def list_retentions(door: Services, request: Request[Any, Any, Any]) -> Re
     tags=TAGS,
     responses=writes(
         200, shape(RetentionView), "The policy that is in force now.", "retention_not_found", "retention_invalid",
-        "limit_exceeded", "forbidden",
+        "limit_exceeded", "revision_mismatch", "forbidden",
     ),
 )  # fmt: skip
 async def set_retention(
-    door: Services, request: Request[Any, Any, Any], retention: FromPath[str], body: RawBody, key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    retention: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[bytes]:
-    """Make a retention policy, or replace the one of this name."""
-    asked = door.order(SetRetention, request, key, retention=_retention(retention, read(RetentionToSet, body)))
-    return answer(await door.ask(asked, RetentionView))
+    """Make a retention policy, or replace the one of this name; `If-Match: "0"` makes it only if there is none."""
+    wanted = _retention(retention, read(RetentionToSet, body))
+    asked = door.order(SetRetention, request, key, retention=wanted, revision=revision_in(if_match))
+    view = await door.ask(asked, RetentionView)
+    return answer(view, headers=etag(view.revision))
 
 
 @delete(
@@ -63,13 +70,18 @@ async def set_retention(
     summary="Drop a retention policy",
     tags=TAGS,
     status_code=204,
-    responses=does("It is gone; what it took stays so.", "retention_not_found", "forbidden"),
+    responses=does("It is gone; what it took stays so.", "retention_not_found", "revision_mismatch", "forbidden"),
 )
 async def drop_retention(
-    door: Services, request: Request[Any, Any, Any], retention: FromPath[str], key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    retention: FromPath[str],
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[None]:
     """Remove a retention policy."""
-    await door.ask(door.order(DropRetention, request, key, name=retention_in(retention)), Done)
+    asked = door.order(DropRetention, request, key, name=retention_in(retention), revision=revision_in(if_match))
+    await door.ask(asked, Done)
     return done()
 
 
