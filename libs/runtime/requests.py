@@ -32,6 +32,8 @@ Query: TypeAlias = Callable[[Any, Reader], Awaitable[msgspec.Struct]]
 """Answers a query from committed state: a reply of `REPLIES`, or a `Problem`."""
 
 CONCURRENT = 64
+LARGEST_REPLY = 1024 * 1024
+"""Bytes of a NATS message (the server's ``max_payload``). The client gives up a larger one without a word."""
 AWAY = 2.0
 """Seconds for which a request is repeated while nobody answers: a service that restarts is back by then."""
 
@@ -120,8 +122,12 @@ class Responder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return msgspec.json.encode(Problem(code="bad_request", detail=str(error)))
         if isinstance(request, Command):
-            return await self._command(request)
-        return msgspec.json.encode(await self._queries[type(request)](request, self._reader))
+            reply = await self._command(request)
+        else:
+            reply = msgspec.json.encode(await self._queries[type(request)](request, self._reader))
+        if len(reply) > LARGEST_REPLY:
+            raise ValueError(f"the reply to {request.subject()} has {len(reply)} bytes, and no message holds them")
+        return reply
 
     async def _command(self, command: Command) -> bytes:
         message = Message(command.id, "request", datetime.now(UTC), "", command)

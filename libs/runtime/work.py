@@ -183,6 +183,10 @@ class Work:
         it was not loaded."""
         return self._batch.documents.get((kind, id))
 
+    def looked_for(self, kind: Kind[Any], id: str) -> bool:
+        """Whether a document was loaded or put, so that `get` tells if it is there."""
+        return (kind.name, id) in self.changed or self._batch.holds(kind(id))
+
     def put(self, kind: Kind[T], id: str, state: T | None) -> None:
         """Set the state of a document; None deletes it."""
         self.changed[kind.name, id] = state

@@ -58,7 +58,8 @@ def _on_report(message: Message[AssignmentReported], work: Work, settings: Catal
         pools.say_again(work, id, pod, before)
     if after is before:
         return
-    work.saga = assignment.job
+    if after is None or not wishes.same_but_for_use(before, after):
+        work.saga = assignment.job
     assignment = pools.keep(work, id, assignment, pod, after)
     if ended is not None and after is not None:
         pools.say_ended(work, id, assignment, pod, after, ended)

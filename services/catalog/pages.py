@@ -14,8 +14,11 @@ from contracts.errors import Problem
 
 LARGEST = 1000
 BYTES = 512 * 1024
+MESSAGE = 900 * 1024
+"""Of the views in a reply: a message may have a mebibyte."""
 
 K = TypeVar("K")
+V = TypeVar("V")
 Value = str | int | float
 """What a list is sorted by."""
 
@@ -83,3 +86,15 @@ def cut(rows: Sequence[tuple[Any, ...]], limit: int, *, body: int) -> Cut:
         return Cut(rows, None)
     page = rows[:count]
     return Cut(page, cursor_at(page[-1][0]))
+
+
+def fit(views: Sequence[V], keys: Sequence[object], next: str | None) -> tuple[tuple[V, ...], str | None]:
+    """As many of ``views`` as one message holds, the first in any case, and the cursor of what follows: ``next``, or
+    that of the last of them that fits. ``keys`` are their sort keys. What people see of a document may be larger than
+    it is."""
+    total = 0
+    for count, view in enumerate(views):
+        total += len(msgspec.json.encode(view)) + 1
+        if count and total > MESSAGE:
+            return tuple(views[:count]), cursor_at(keys[count - 1])
+    return tuple(views), next

@@ -82,6 +82,7 @@ def _keys(message: Message[Any], get: Get) -> Iterator[Ref]:
     version = get(VERSION, id)
     if version is not None:
         yield from refs(version, get)
+        yield JOB(version.import_job)
 
 
 def _on_report(message: Message[Said], work: Work, config: Config) -> None:

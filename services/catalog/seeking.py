@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from catalog.config import Config
-from catalog.documents import ASKED, IMAGE, VERSION
+from catalog.documents import ASKED, IMAGE, JOB, VERSION
 from catalog.domain import withdrawing
 from catalog.domain.asked import Asked
 from catalog.follow import version_of
@@ -49,3 +49,4 @@ def _keys(message: Message[VersionSought], get: Get) -> Iterator[Ref]:
     yield ASKED(message.body.version)
     if (version := get(VERSION, message.body.version)) is not None:
         yield IMAGE(version.image)
+        yield JOB(version.job)

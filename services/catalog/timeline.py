@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from catalog.documents import JOB
 from contracts.events import Event, Speaker
 from runtime.work import Handle, Local, Message, Reaction, Work
 
@@ -24,7 +25,8 @@ def recorded(reactions: Mapping[type, Reaction]) -> dict[type, Reaction]:
     """The reactions, each writing its message and its events to the timeline.
 
     The saga is what the handler left in ``work.saga``. A handler empties it for a report that it does not believe, so
-    that no pod can write into the timeline of a job that is not its own.
+    that no pod can write into the timeline of a job that is not its own. What becomes of something after its job is
+    forgotten (`catalog.aging`) has no timeline any more: nobody would ever delete it.
     """
     return {
         kind: dataclasses.replace(reaction, handle=_recording(kind, reaction.handle))
@@ -39,7 +41,7 @@ def _recording(kind: type, handle: Handle) -> Handle:
     def handle_and_record(message: Message[Any], work: Work) -> msgspec.Struct | None:
         reply = handle(message, work)
         saga = work.saga
-        if saga:
+        if saga and not _forgotten(work, saga):
             at = message.at.timestamp()
             if tag is not None:
                 work.write(INSERT, saga, message.id, at, tag, message.speaker, _encode(message.body).decode())
@@ -49,3 +51,8 @@ def _recording(kind: type, handle: Handle) -> Handle:
         return reply
 
     return handle_and_record
+
+
+def _forgotten(work: Work, saga: str) -> bool:
+    """Whether a handler looked for the job of a saga, and there is none any more."""
+    return work.looked_for(JOB, saga) and work.get(JOB, saga) is None

@@ -93,6 +93,7 @@ def prepare(
             )
             for disk, recognised in zip(disks, passed, strict=True):
                 _admit_copy(disk, recognised, task.file_type, max_virtual_size, staging)
+            _hold_to_origin(backend, task, disks, made)
             meter.end()
             crash_at("import.copied")
             unmade = _snapshot(backend, task, cancel)
@@ -119,6 +120,24 @@ def prepare(
 def _hold_against(failure: Failure | None) -> None:
     if failure is not None:
         raise Refused(failure)
+
+
+def _hold_to_origin(backend: Backend, task: Import, disks: Sequence[SourceDisk], made: Sequence[Disk]) -> None:
+    """What is made of a version is what that was: bytes that changed at rest do not become another version's content.
+
+    Raises Refused: ``digest_mismatch``; then the item is looked at as one that a reader found wrong.
+    """
+    for disk, copy in zip(disks, made, strict=True):
+        if disk.sha256 not in ("", copy.sha256):
+            for placed in backend.held(task.source.name):
+                backend.doubt(placed.spot)
+            raise refused(
+                "digest_mismatch",
+                "copy",
+                f"{disk.name} is not any more what version {task.source.name} was",
+                hint="Wait until the pod has repaired its copy, or name another pod that has one.",
+                retry=True,
+            )
 
 
 def _snapshot(backend: Backend, task: Import, cancel: Cancel) -> tuple[str, ...]:

@@ -41,17 +41,19 @@ def withdraw(backend: Backend, task: Withdraw) -> None:
 def release(backend: Backend, task: Release) -> bool:
     """Delete the source of a *convert*; whether it is gone.
 
-    It goes only while the version's bytes are in this library, and only if it is still locked for the version: what has
-    got its name since is somebody else's.
+    It goes only while the version's bytes are in this library, only if nobody wrote to it since they were read (a VM
+    that was started has what the version has not), and only if it is still locked for the version: what has got its
+    name since is somebody else's.
     """
-    if not any(placed.intact and placed.item.source for placed in backend.held(task.version)):
-        log.error("source_kept", version=task.version, source=task.source.name, why="the version is not in the library")
-        gone = False
-    else:
-        gone = backend.delete_source(task.source, task.version)
-        if not gone:
-            log.error(
-                "source_kept", version=task.version, source=task.source.name, why="it is not locked for the version"
-            )
+    kept = ""
+    placed = next((one for one in backend.held(task.version) if one.intact and one.item.source), None)
+    if placed is None:
+        kept = "the version is not in the library"
+    elif backend.written(task.source) > placed.item.manifest.created.timestamp():
+        kept = "it was written to since the version was made of it"
+    elif not backend.delete_source(task.source, task.version):
+        kept = "it is not locked for the version"
+    if kept:
+        log.error("source_kept", version=task.version, source=task.source.name, why=kept)
     backend.unlock(task.version)
-    return gone
+    return not kept

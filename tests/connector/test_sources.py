@@ -124,6 +124,23 @@ def test_b8_a_version_is_made_from_the_pods_own_item_and_is_independent_of_it(po
     assert pod.backend.find(first.version) is None
 
 
+def test_b8_bytes_of_a_version_that_changed_at_rest_do_not_become_another_version(pod: Pod) -> None:
+    first = pod.import_task(machine(pod, "vm"))
+    pod.prepare(first)
+    placed = pod.backend.find(first.version)
+    assert placed is not None
+    path = pod.disk(placed)
+    path.chmod(0o600)
+    with path.open("r+b") as file:
+        file.write(b"rot")
+    second = pod.import_task(Source(pod=pod.name, kind="version", name=first.version))
+    with pytest.raises(Refused) as refusal:
+        pod.prepare(second)
+    assert (refusal.value.failure.code, refusal.value.failure.retry) == ("digest_mismatch", True)
+    assert pod.backend.find(second.version) is None
+    assert pod.backend.doubted() == {placed.spot}, "it is checked at once"
+
+
 def test_the_os_disk_of_a_version_becomes_one_of_its_own(pod: Pod) -> None:
     first = pod.import_task(machine(pod, "vm"))
     pod.prepare(first)
@@ -234,6 +251,31 @@ def test_b3_what_is_kept_for_others_is_never_deleted(pod: Pod, kind: Any) -> Non
     before = sorted(path for path in pod.folder.rglob("*") if path.is_file())
     assert not pod.backend.delete_source(source, new_id())
     assert sorted(path for path in pod.folder.rglob("*") if path.is_file()) == before
+
+
+@pytest.mark.parametrize("change", ["started", "written", "another disk", "replaced"])
+def test_b3_a_source_that_was_written_to_after_it_was_read_is_not_deleted(pod: Pod, change: str) -> None:
+    source = machine(pod, "vm", power="off")
+    if change == "replaced":
+        source = pod.file("sent.raw", CONTENT)
+    task = pod.import_task(source, mode="convert")
+    made = pod.prepare(task)
+    folder = pod.folder / "vms" / "golden"
+    path = {
+        "started": folder / "vm.json",
+        "written": folder / "os.raw",
+        "another disk": folder / "more.raw",
+        "replaced": pod.folder / "incoming" / "sent.raw",
+    }[change]
+    path.write_bytes(CONTENT[::-1])
+    later = made.manifest.created.timestamp() + 1
+    os.utime(path, (later, later))
+    before = sorted(path for path in (pod.folder / "vms").rglob("*") if path.name != ".lock")
+    assert not release(pod.backend, Release(version=task.version, saga="", source=source))
+    assert sorted((pod.folder / "vms").rglob("*")) == before
+    assert pod.leftovers() == [], "it is not locked any more"
+    if change == "replaced":
+        assert (pod.folder / "incoming" / "sent.raw").read_bytes() == CONTENT[::-1]
 
 
 def test_what_can_be_imported_is_listed_by_kind(pod: Pod) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from catalog import timeline
 from catalog.aging import reminder_name
 from catalog.documents import JOB
 from catalog.domain import job as jobs
 from catalog.queries import jobs as lists
 from catalog.queries import listing, queries
 from contracts.errors import Failure, Problem
-from contracts.events.hub import Targets
+from contracts.events.hub import Targets, VersionSought
 from contracts.requests import GetJob, GetTimeline, ListJobs, Request
 from contracts.views import CopyCounts
 from core.catalog_world import (
@@ -25,6 +26,7 @@ from core.catalog_world import (
     available,
     copying,
     failed,
+    lost,
     manifest,
     planned,
     refused,
@@ -33,7 +35,7 @@ from core.catalog_world import (
 )
 from core.driver import START
 from core.lives_world import Lives
-from core.pools_world import Pools
+from core.pools_world import Pools, seat
 from core.readside import stored
 from runtime.store import Reader
 
@@ -172,6 +174,39 @@ def test_i1_jobs_that_nobody_asked_for_go_too_when_they_are_old() -> None:
         assert len([job for job in world.all(JOB).values() if job.kind == kind]) == 2
         world.pass_time((SETTINGS.job_days + 1) * DAY)
         assert not [job for job in world.all(JOB).values() if job.kind == kind]
+
+
+def steps(world: World, job: str) -> list[str]:
+    """What the timeline of a job tells."""
+    return [str(row[3]) for statement, row in world.writes if statement == timeline.INSERT and row[0] == job]
+
+
+def test_i1_who_logs_on_and_off_is_no_step_of_a_job() -> None:
+    world = Pools()
+    (made,), desks = world.ready(pods=("pod-1",))
+    job = world.assignment(desks).job
+    before = steps(world, job)
+    for user in ("ada", "", "bob"):
+        world.pass_time(300)
+        world.report(desks, "pod-1", seats=(seat(version=made.version, user=user, last_used=world.now),))
+        assert world.pool(desks, "pod-1").last_used == world.now
+    seen = steps(world, job)
+    assert seen == [*before, "assignment.reported.v1"], "there is a seat"
+    world.report(desks, "pod-1", "UPDATING")
+    assert len(steps(world, job)) > len(seen)
+
+
+def test_i1_nothing_is_written_to_the_timeline_of_a_job_that_is_gone() -> None:
+    world = Pools()
+    (made,), desks = world.ready(pods=("pod-1",))
+    jobs_of = {world.assignment(desks).job, world.version(made.version).job, world.version(made.version).import_job}
+    world.pass_time((SETTINGS.job_days + 1) * DAY)
+    before = {job: steps(world, job) for job in jobs_of}
+    world.report(desks, "pod-1", "UPDATING")
+    world.copy(lost(made.version, "pod-1"))
+    world.say(VersionSought(version=made.version, pod="pod-1"), "replicator")
+    assert {job: steps(world, job) for job in jobs_of} == before
+    assert world.state(made.version) == "FAILED", "what became of it is told all the same"
 
 
 def several() -> World:

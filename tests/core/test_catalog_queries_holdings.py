@@ -17,6 +17,7 @@ from contracts.requests import (
     Actor,
     CreateGallery,
     DropGallery,
+    EditImage,
     GetAssignment,
     GetGallery,
     GetImage,
@@ -45,6 +46,7 @@ from contracts.requests import (
 from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, World, manifest, refused
 from core.pools_world import ROOT, Pools, seat
 from core.readside import stored
+from runtime.requests import LARGEST_REPLY
 from runtime.store import Reader
 
 AUDITOR = Actor(tenant="house", name="amy", roles=("auditor",))
@@ -273,6 +275,23 @@ async def test_a10_the_ancestors_of_a_version_are_told_nearest_first(tmp_path: P
         ]
         assert (await ask(reader, GetLineage(actor=ADA, image="base", number="1.0"))).items == ()
         refused(await ask(reader, GetLineage(actor=EVE, image="base", number="1.0")), "image_not_found")
+
+
+async def test_i5_a_page_of_the_audit_log_fits_into_one_message_whatever_was_changed(tmp_path: Path) -> None:
+    world = World()
+    world.register("a")
+    for letter in "éö" * 60:
+        changes = {"details": {"properties": {f"p{number}": letter * 255 for number in range(16)}}}
+        done = world.ask(EditImage(id=world.command_id(), actor=ADA, image="a", changes=changes))
+        assert not isinstance(done, Problem), done
+    async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
+        page = await ask(reader, ListAudit(actor=ROOT, limit=500))
+        assert page.next is not None
+        assert len(msgspec.json.encode(page)) < LARGEST_REPLY
+        whole = await all_of(reader, ListAudit(actor=ROOT, limit=500))
+        assert verify(whole, until=Tip(sequence=page.sequence, hash=page.head)) == Tip(
+            sequence=len(whole), hash=whole[-1].hash
+        )
 
 
 async def test_i5_the_audit_log_is_whole_for_operators_and_auditors_and_ones_own_for_others(

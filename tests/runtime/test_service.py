@@ -1,6 +1,7 @@
 """A service over a real server: effects happen once, in one transaction, and survive what crashes."""
 
 import asyncio
+import dataclasses
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,16 +11,26 @@ import pytest
 
 from contracts import codec, topology
 from contracts.errors import Problem
-from contracts.requests import Actor, Done, GetHealth, HealthView, ListDeadLetters, OfferImage
+from contracts.requests import (
+    Actor,
+    Done,
+    GetHealth,
+    HealthView,
+    ListDeadLetters,
+    ListMembers,
+    MemberPage,
+    OfferImage,
+)
+from contracts.views import MemberView
 from harness.nats import NatsServer
 from harness.toy import NOTED, Noted, Toy, heard, outsider, registered, say, settings
 from harness.wait import until
 from runtime.ids import new_id
 from runtime.lease import LeaseHeldError
 from runtime.processor import Processor
-from runtime.requests import Requests
+from runtime.requests import LARGEST_REPLY, Requests
 from runtime.service import service, task
-from runtime.store import Outcome, Store
+from runtime.store import Outcome, Reader, Store
 from runtime.topology import TopologyError, apply
 from runtime.work import Batch, Get, Kind, Message, Reaction, Ref, Work
 
@@ -119,6 +130,22 @@ async def test_a_request_that_nobody_can_answer_is_a_problem_and_no_exception(na
         reply = await requests.ask(command, timeout=0.2)
     assert isinstance(reply, Problem)
     assert reply.code == "unavailable"
+
+
+async def test_a_reply_that_no_message_holds_is_an_error_that_is_told_and_not_a_silence(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async def huge(query: ListMembers, _: Reader) -> MemberPage:
+        return MemberPage(
+            items=(MemberView(image=query.image, member="m" * LARGEST_REPLY, state="x", updated=datetime.now(UTC)),)
+        )
+
+    configured = settings(nats_url, tmp_path / "s")
+    definition = dataclasses.replace(Toy().definition(), queries={ListMembers: huge})
+    async with service(definition, configured), Requests.connect(configured, "test") as requests:
+        reply = await requests.ask(ListMembers(actor=ACTOR, image="i"), timeout=5)
+        assert isinstance(reply, Problem)
+        assert reply.code == "internal"
 
 
 async def test_a_reminder_is_handed_out_once_and_survives_a_restart(nats_url: str, tmp_path: Path) -> None:

@@ -178,6 +178,17 @@ def behind(pool: Pool, report: AssignmentReported) -> bool:
     return 0 < report.attempt < pool.attempt and not pool.open
 
 
+def same_but_for_use(one: Pool, other: Pool) -> bool:
+    """Whether two states of a pool differ in nothing but who is logged on, and when seats were last used: that changes
+    all the time, and is no step of any job."""
+    return _apart_from_use(one) == _apart_from_use(other)
+
+
+def _apart_from_use(pool: Pool) -> tuple[Pool, tuple[Seat, ...]]:
+    seats = tuple(msgspec.structs.replace(seat, user="", last_used=None) for seat in pool.seats)
+    return msgspec.structs.replace(pool, seats=(), last_used=None, updated=pool.updated.min), seats
+
+
 def _asked_anew(pool: Pool, floor: int, at: datetime) -> Pool:
     """The pool whose pod was asked for something else by a newer database than this one, of which this is an older
     copy: it is asked again for what was asked here, above all that it heard."""

@@ -48,7 +48,9 @@ async def list_assignments(query: ListAssignments, reader: Reader) -> Assignment
     assignments = {id: ASSIGNMENT.decode(body) for _, id, body in page.rows}
     pools = await _pools(assignments, reader)
     items = tuple(assignment_view(id, assignment, pools[id]) for id, assignment in assignments.items())
-    return AssignmentPage(items=items, next=page.next or (None if end is None else pages.cursor_at(end)))
+    next = page.next or (None if end is None else pages.cursor_at(end))
+    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    return AssignmentPage(items=items, next=next)
 
 
 async def get_assignment(query: GetAssignment, reader: Reader) -> AssignmentView | Problem:

@@ -66,6 +66,7 @@ async def list_audit(query: ListAudit, reader: Reader) -> AuditPage | Problem:
         )
         for sequence, at, tenant, actor, action, about, command, before, after, previous, hash in page.rows
     )
+    items, next = pages.fit(items, [row[0] for row in page.rows], next)
     return AuditPage(items=items, next=next, sequence=tip.sequence, head=tip.hash)
 
 

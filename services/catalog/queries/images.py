@@ -82,7 +82,9 @@ async def list_images(query: ListImages, reader: Reader) -> ImagePage | Problem:
         for _, id, body, latest in page.rows
     )
     end = keys[-1] if len(found.keys) > limit else found.end
-    return ImagePage(items=items, next=page.next or (None if end is None else pages.cursor_at(end)))
+    next = page.next or (None if end is None else pages.cursor_at(end))
+    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    return ImagePage(items=items, next=next)
 
 
 async def get_image(query: GetImage, reader: Reader) -> ImageView | Problem:

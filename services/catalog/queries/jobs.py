@@ -118,7 +118,8 @@ async def get_timeline(query: GetTimeline, reader: Reader) -> TimelinePage | Pro
         TimelineView(id=id, at=from_epoch(at), event=event, speaker=speaker, body=msgspec.Raw(body.encode()))
         for _, id, at, event, speaker, body in page.rows
     )
-    return TimelinePage(items=items, next=page.next)
+    items, next = pages.fit(items, [row[0] for row in page.rows], page.next)
+    return TimelinePage(items=items, next=next)
 
 
 def _parted(

@@ -93,7 +93,9 @@ async def list_versions(query: ListVersions, reader: Reader) -> VersionPage | Pr
     rows, end = await walk(along, cursor, _others(query, terms, image, markers), limit + 1, reader)
     page = pages.cut(rows, limit, body=2)
     items = await _views(page.rows, image, markers, reader)
-    return VersionPage(items=items, next=page.next or (None if end is None else pages.cursor_at(end)))
+    next = page.next or (None if end is None else pages.cursor_at(end))
+    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    return VersionPage(items=items, next=next)
 
 
 async def get_version(query: GetVersion, reader: Reader) -> VersionView | Problem:

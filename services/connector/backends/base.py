@@ -94,13 +94,15 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 class SourceDisk(msgspec.Struct, frozen=True, kw_only=True):
-    """A disk to be imported, open for reading; close ``fd`` after use. ``declared`` is what the pod says it is."""
+    """A disk to be imported, open for reading; close ``fd`` after use. ``declared`` is what the pod says it is,
+    ``sha256`` what all of it must be (of a version's disk, which may have changed at rest); empty: nobody knows."""
 
     fd: int
     name: str
     role: Literal["os", "data"]
     lun: int
     declared: str | None
+    sha256: str = ""
 
 
 class Staging(Protocol):
@@ -157,6 +159,9 @@ class Backend(Protocol):
 
     def drop_snapshot(self, version: str) -> None:
         """The import came to nothing: a snapshot that it made goes."""
+
+    def written(self, source: Source) -> float:
+        """When anything of a VM or a file was last written to, in seconds since the epoch; 0 when it is gone."""
 
     def delete_source(self, source: Source, version: str) -> bool:
         """Delete what is locked for ``version``; False when something else has that name now and nothing was done."""

@@ -87,6 +87,9 @@ class DirectoryBackend:
     def drop_snapshot(self, version: str) -> None:
         self._sources.drop_snapshot(version)
 
+    def written(self, source: Source) -> float:
+        return self._sources.written(source)
+
     def delete_source(self, source: Source, version: str) -> bool:
         return self._sources.delete(source, version)
 

@@ -89,6 +89,14 @@ def _kind(name: str, at: int) -> int | None:
         return None
 
 
+def written(name: str, at: int) -> float:
+    """When something in an open folder was last written to, in seconds since the epoch; 0 when it is not there."""
+    try:
+        return os.stat(name, dir_fd=at, follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def open_file(name: str, at: int) -> int:
     """A regular file, open for reading.
 

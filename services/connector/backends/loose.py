@@ -53,6 +53,10 @@ class Loose:
         self._look_up(name)
         return [SourceDisk(fd=folders.open_file(name, self.at), name=name, role="os", lun=0, declared=None)]
 
+    def written(self, name: str) -> float:
+        """When the file was last written to."""
+        return folders.written(name, self.at) if folders.has_file(name, self.at) else 0.0
+
     def delete(self, name: str, version: str) -> bool:
         """Delete the file ``name`` that is locked for ``version``; whether it is gone."""
         lock = locks.lock_of(name)

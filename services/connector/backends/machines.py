@@ -58,6 +58,13 @@ class Machines:
             wanted = [disk for disk in machine.ordered if disk.role == "os" or source.disks == "all"]
             return descriptor.opened(wanted, at)
 
+    def written(self, name: str) -> float:
+        """When a machine was last written to: its disks, its descriptor, whatever is in its folder but the lock."""
+        if not folders.has_folder(name, self._at):
+            return 0.0
+        with folders.folder(name, self._at) as at:
+            return max((folders.written(one, at) for one in folders.names(at) if one != locks.LOCK), default=0.0)
+
     def delete(self, name: str, version: str) -> bool:
         """Delete the VM ``name`` that is locked for ``version``; whether it is gone."""
         doomed = f".deleted-{version}"

@@ -60,6 +60,15 @@ class Sources:
         loose, name = self._file(source)
         return loose.disks(name)
 
+    def written(self, source: Source) -> float:
+        if (machines := self._machines(source)) is not None:
+            return machines.written(source.name)
+        try:
+            loose, name = self._file(source)
+        except Refused:
+            return 0.0
+        return loose.written(name)
+
     def delete(self, source: Source, version: str) -> bool:
         if source.kind == "vm":
             return self._vms.delete(source.name, version)

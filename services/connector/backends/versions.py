@@ -42,7 +42,11 @@ class Versions:
                 if disk.role == "os" or source.disks == "all":
                     name = data_name(disk.lun, disk.format)
                     fd = folders.open_file(name, folder)
-                    opened.append(SourceDisk(fd=fd, name=name, role=disk.role, lun=disk.lun, declared=disk.format))
+                    opened.append(
+                        SourceDisk(
+                            fd=fd, name=name, role=disk.role, lun=disk.lun, declared=disk.format, sha256=disk.sha256
+                        )
+                    )
         except BaseException:
             for one in opened:
                 os.close(one.fd)
