@@ -70,3 +70,7 @@ setting = click.option(
 if_match = click.option(
     "--if-match", type=click.IntRange(min=0), metavar="REVISION", help="Only if nobody changed it since that revision."
 )
+if_match_or_new = click.option(
+    "--if-match", type=click.IntRange(min=0), metavar="REVISION",
+    help="Only if nobody changed it since that revision; 0: only if there is none.",
+)  # fmt: skip

@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.definition import Flavour
 from contracts.views import FlavourView
+from imprint.fields import if_match, if_match_or_new
 from imprint.options import current, run, shared
 from imprint.output import print_json, show
 from imprint.saying import said
@@ -38,8 +39,9 @@ def list_() -> None:
 @click.option(
     "--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A YAML or JSON file with it."
 )
+@if_match_or_new
 @shared
-def set_(name: str | None, models: tuple[str, ...], description: str, file: Path | None) -> None:
+def set_(name: str | None, models: tuple[str, ...], description: str, file: Path | None, if_match: int | None) -> None:
     """Make a flavour, or say it anew."""
     if (file is None) == (name is None):
         raise click.UsageError("Either NAME with its models, or --from FILE.")
@@ -52,15 +54,16 @@ def set_(name: str | None, models: tuple[str, ...], description: str, file: Path
             flavour = msgspec.convert({"name": name, "models": models, "description": description}, Flavour)
         except msgspec.ValidationError as error:
             raise click.UsageError(str(error)) from None
-    _show(run(lambda client: client.set_flavour(flavour)))
+    _show(run(lambda client: client.set_flavour(flavour, if_match)))
 
 
 @command.command()
 @click.argument("name")
+@if_match
 @shared
-def drop(name: str) -> None:
+def drop(name: str, if_match: int | None) -> None:
     """Remove a flavour that no image names."""
-    run(lambda client: client.drop_flavour(name))
+    run(lambda client: client.drop_flavour(name, if_match))
     said(f"flavour {name} is gone", flavour=name, dropped=True)
 
 
@@ -68,4 +71,5 @@ def _show(view: FlavourView) -> None:
     if current().json:
         print_json(view)
     else:
-        click.echo(f"flavour {view.flavour.name}: {', '.join(view.flavour.models) or 'no model'}")
+        models = ", ".join(view.flavour.models) or "no model"
+        click.echo(f"flavour {view.flavour.name}: {models}  (revision {view.revision})")

@@ -6,6 +6,7 @@ import click
 
 from contracts.definition import Namespace
 from contracts.views import NamespaceView
+from imprint.fields import if_match, if_match_or_new
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show
 from imprint.reading import read
@@ -37,19 +38,21 @@ def list_() -> None:
     "--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
     help="A YAML or JSON file: name, closed, properties, tags, description.",
 )  # fmt: skip
+@if_match_or_new
 @shared
-def set_(file: Path) -> None:
+def set_(file: Path, if_match: int | None) -> None:
     """Make a namespace, or say it anew; what images have already stays."""
     namespace, _ = read(file, Namespace)
-    _show(run(lambda client: client.set_namespace(namespace)))
+    _show(run(lambda client: client.set_namespace(namespace, if_match)))
 
 
 @command.command()
 @click.argument("name")
+@if_match
 @shared
-def drop(name: str) -> None:
+def drop(name: str, if_match: int | None) -> None:
     """Remove a namespace; the properties of images stay."""
-    run(lambda client: client.drop_namespace(name))
+    run(lambda client: client.drop_namespace(name, if_match))
     said(f"namespace {name} is gone; the properties of images stay", namespace=name, dropped=True)
 
 
@@ -58,7 +61,7 @@ def _show(view: NamespaceView) -> None:
         print_json(view)
         return
     namespace = view.namespace
-    click.echo(f"namespace {namespace.name}{'  closed' if namespace.closed else ''}")
+    click.echo(f"namespace {namespace.name}{'  closed' if namespace.closed else ''}  (revision {view.revision})")
     rows: list[tuple[str, str, str]] = [
         (f"{namespace.name}.{name}", one.type, "protected" if one.protected else "")
         for name, one in sorted(namespace.properties.items())

@@ -10,7 +10,7 @@ from contracts.keeping import Retention
 from contracts.requests import VictimPage
 from contracts.views import RetentionView
 from imprint.client import Client
-from imprint.fields import Tag
+from imprint.fields import Tag, if_match, if_match_or_new
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, when
 from imprint.reading import read
@@ -40,8 +40,9 @@ def command() -> None:
 @click.option("--suspended", is_flag=True, help="Take nothing until it is set anew without this.")
 @click.option("--description", help="What it is for.")
 @click.option("--from", "file", type=FILE, help="A YAML or JSON file with all of it, instead of the options.")
+@if_match_or_new
 @shared
-def set_(name: str | None, file: Path | None, **options: Any) -> None:
+def set_(name: str | None, file: Path | None, if_match: int | None, **options: Any) -> None:
     """Make a policy, or say it anew; `imprint retention preview` shows what it would take."""
     if (file is None) == (name is None):
         raise click.UsageError("Either NAME with options, or --from FILE.")
@@ -49,7 +50,7 @@ def set_(name: str | None, file: Path | None, **options: Any) -> None:
 
     async def act(client: Client) -> RetentionView:
         found = [(await client.image(image)).id if "/" in image else image for image in policy.images]
-        return await client.set_retention(msgspec.structs.replace(policy, images=tuple(found)))
+        return await client.set_retention(msgspec.structs.replace(policy, images=tuple(found)), if_match)
 
     _show(run(act))
 
@@ -136,10 +137,11 @@ def run_(name: str) -> None:
 
 @command.command()
 @click.argument("name")
+@if_match
 @shared
-def delete(name: str) -> None:
+def delete(name: str, if_match: int | None) -> None:
     """Remove a policy; what it did stays."""
-    run(lambda client: client.drop_retention(name))
+    run(lambda client: client.drop_retention(name, if_match))
     said(f"retention policy {name} is gone", retention=name, deleted=True)
 
 

@@ -37,8 +37,12 @@ Part = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]*[A-Za-z0-9_-](?!\n)
 LongPart = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]*[A-Za-z0-9_-](?!\n)$", min_length=1, max_length=128)]
 Uri = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s<>\"]{1,2000}(?!\n)$", max_length=2048)]
 LongText = Annotated[str, msgspec.Meta(max_length=4096)]
+Base64 = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?!\n)$", max_length=4096),
+]
 TagKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*(?!\n)$", min_length=1, max_length=36)]
-TagValue = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=43)]
+TagValue = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*(?!\n)$", max_length=43)]
 Tags = Annotated[dict[TagKey, TagValue], msgspec.Meta(max_length=64)]
 PropertyKey = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*(?!\n)$", min_length=1, max_length=64)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -116,10 +120,10 @@ class Uefi(msgspec.Struct, frozen=True, kw_only=True):
         ],
         msgspec.Meta(max_length=3),
     ] = ()
-    pk: LongText | None = None
-    kek: Annotated[tuple[LongText, ...], msgspec.Meta(max_length=4)] = ()
-    db: Annotated[tuple[LongText, ...], msgspec.Meta(max_length=4)] = ()
-    dbx: Annotated[tuple[LongText, ...], msgspec.Meta(max_length=4)] = ()
+    pk: Base64 | None = None
+    kek: Annotated[tuple[Base64, ...], msgspec.Meta(max_length=4)] = ()
+    db: Annotated[tuple[Base64, ...], msgspec.Meta(max_length=4)] = ()
+    dbx: Annotated[tuple[Base64, ...], msgspec.Meta(max_length=4)] = ()
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):

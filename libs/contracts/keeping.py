@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contracts.definition import TagKey
+from contracts.definition import TagKey, TagValue
 from contracts.names import Name, Text
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
@@ -52,7 +52,7 @@ class Exclusions(msgspec.Struct, frozen=True, kw_only=True):
     """Versions that a retention policy leaves alone: of images with one of the ``tags``, of images that are ``shared``,
     and those used within ``used_within_days``."""
 
-    tags: Annotated[dict[TagKey, str], msgspec.Meta(max_length=16)] = {}
+    tags: Annotated[dict[TagKey, TagValue], msgspec.Meta(max_length=16)] = {}
     shared: bool = True
     used_within_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 

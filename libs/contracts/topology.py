@@ -182,6 +182,7 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
     ),
     Speaker.SHARING: (
         hub.ImageRegistered,
+        hub.ImageDeleted,
         hub.VersionDeployed,
         hub.VersionAvailable,
         hub.VersionPartiallyAvailable,

@@ -14,11 +14,12 @@ from catalog.config import Config
 from catalog.documents import CHILDREN, GALLERY, IMAGE, JOB, MARKERS, POD, ROSTER, USES, VERSION, Roster, gallery_key
 from catalog.domain import job as jobs
 from catalog.domain import lives, removal, withdrawing
-from catalog.domain.image import Image
+from catalog.domain.image import Available, Image, Registered
 from catalog.domain.life import Removal
 from catalog.domain.patching import objection_to_revision
 from catalog.domain.pod import enrolled, reporting
 from catalog.domain.revision import above
+from catalog.domain.states import become
 from catalog.domain.version import DeploymentDone, Version
 from catalog.editions import changed, shown
 from catalog.follow import RemovalDue, follow, marked, removal_name, version_of
@@ -192,7 +193,8 @@ def _for_good(work: Work, found: Found, actor: Actor, settings: CatalogSettings)
 
 
 def _finish(work: Work, found: Found, settings: CatalogSettings) -> None:
-    """The last copy is gone: the source goes, and with it the version; and the image with its last version (b.1)."""
+    """The last copy is gone: the source goes, and with it the version; and the image with its last version (b.1);
+    one that stays all the same has nothing that could be published any more."""
     at, version = work.message.at, found.version
     before = version.life.removal
     for called_off in withdrawing.decide_gone(version, found.id, work.floor):
@@ -218,6 +220,8 @@ def _finish(work: Work, found: Found, settings: CatalogSettings) -> None:
     used = removal.users_of(work.get(USES, found.id))  # by force it went from under them, and they are of this image
     if not (image.versions or left or image.open or used or removal.objection_to_protection(image, None, at)):
         _drop(work, found.image_id, image)
+    elif not (image.versions or left) and isinstance(image, Available):
+        images.change(work, found.image_id, become(Registered, image), ("state",))
 
 
 def _discard(work: Work, id: str, version: Version) -> list[Event]:

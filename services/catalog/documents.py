@@ -15,11 +15,11 @@ from catalog.domain.pod import Fleet, Pod
 from catalog.domain.pool import Pool
 from catalog.domain.quota import Tally
 from catalog.domain.rules import Rules
-from catalog.domain.schema import Defined
+from catalog.domain.schema import Defined, KeptNamespace
 from catalog.domain.uses import Uses
 from catalog.domain.version import Version
 from contracts.audit import Tip
-from contracts.definition import Identifier, Namespace
+from contracts.definition import Identifier
 from runtime.work import Kind
 
 
@@ -87,7 +87,7 @@ TALLY: Kind[Tally] = Kind("tally", Tally)
 
 FLAVOUR: Kind[Kept] = Kind("flavour", Kept)
 """By `flavour_key`."""
-NAMESPACE: Kind[Namespace] = Kind("namespace", Namespace)
+NAMESPACE: Kind[KeptNamespace] = Kind("namespace", KeptNamespace)
 """By `namespace_key`."""
 DEFINED: Kind[Defined] = Kind("defined", Defined)
 """By tenant."""

@@ -7,6 +7,8 @@ import msgspec
 from catalog.documents import DEFINED, FLAVOUR, flavour_key
 from catalog.domain import flavour
 from catalog.domain.flavour import Kept
+from catalog.domain.patching import objection_to_revision
+from catalog.domain.revision import following
 from catalog.domain.schema import NOTHING, listed
 from catalog.views import flavour_view
 from contracts.errors import Problem
@@ -38,27 +40,39 @@ def _on_set(message: Message[SetFlavour], work: Work) -> FlavourView | Problem:
     tenant, wanted = command.actor.tenant, msgspec.structs.replace(command.flavour, system=False)
     defined = work.get(DEFINED, tenant) or NOTHING
     kept = work.get(FLAVOUR, flavour_key(tenant, wanted.name))
-    problem = flavour.objection_to_set(wanted, kept, len(defined.flavours))
+    problem = flavour.objection_to_set(wanted, kept, len(defined.flavours)) or _objection(command.revision, kept)
     if problem is not None:
         return problem
-    now = Kept(flavour=wanted, images=0 if kept is None else kept.images)
-    work.put(FLAVOUR, flavour_key(tenant, wanted.name), now)
     if kept is None:
-        _list(work, tenant, wanted.name, there=True)
-    return flavour_view(now.flavour, now.images)
+        now = Kept(flavour=wanted, revision=following(0, defined.highest, work.floor))
+        flavours = listed(defined.flavours, wanted.name, there=True)
+        work.put(DEFINED, tenant, msgspec.structs.replace(defined, flavours=flavours))
+    elif kept.flavour == wanted:
+        return flavour_view(kept)
+    else:
+        revision = following(kept.revision, defined.highest, work.floor)
+        now = msgspec.structs.replace(kept, flavour=wanted, revision=revision)
+    work.put(FLAVOUR, flavour_key(tenant, wanted.name), now)
+    return flavour_view(now)
 
 
 def _on_drop(message: Message[DropFlavour], work: Work) -> Done | Problem:
     tenant, name = message.body.actor.tenant, message.body.name
-    problem = flavour.objection_to_drop(name, work.get(FLAVOUR, flavour_key(tenant, name)))
+    kept = work.get(FLAVOUR, flavour_key(tenant, name))
+    problem = flavour.objection_to_drop(name, kept) or _objection(message.body.revision, kept)
     if problem is not None:
         return problem
     work.put(FLAVOUR, flavour_key(tenant, name), None)
-    _list(work, tenant, name, there=False)
+    defined = work.get(DEFINED, tenant) or NOTHING
+    highest = max(defined.highest, _revision(kept))
+    flavours = listed(defined.flavours, name, there=False)
+    work.put(DEFINED, tenant, msgspec.structs.replace(defined, flavours=flavours, highest=highest))
     return Done()
 
 
-def _list(work: Work, tenant: str, name: str, *, there: bool) -> None:
-    defined = work.get(DEFINED, tenant) or NOTHING
-    flavours = listed(defined.flavours, name, there=there)
-    work.put(DEFINED, tenant, msgspec.structs.replace(defined, flavours=flavours))
+def _objection(given: int | None, kept: Kept | None) -> Problem | None:
+    return objection_to_revision(given, _revision(kept))
+
+
+def _revision(kept: Kept | None) -> int:
+    return 0 if kept is None else kept.revision

@@ -151,5 +151,5 @@ def _set_quota(command: SetQuota, work: Work, settings: CatalogSettings) -> Quot
             detail="only an operator says what a tenant may hold",
             hint="Ask the provider; of each of your galleries you can set the quota yourself.",
         )
-    tally = quotas.set_limits(work, command.tenant, command.quota)
-    return quota_view(command.tenant, tally, settings.quota)
+    tally = quotas.set_limits(work, command.tenant, command.quota, command.revision)
+    return tally if isinstance(tally, Problem) else quota_view(command.tenant, tally, settings.quota)

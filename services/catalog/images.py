@@ -150,7 +150,8 @@ def _objection_to_identifier(command: RegisterImage, work: Work) -> Problem | No
 
 def namespaces(work: Work, tenant: str, *properties: Mapping[str, PropertyValue]) -> dict[str, Namespace | None]:
     """The tenant's namespaces that properties may belong to, by name."""
-    return {name: work.get(NAMESPACE, namespace_key(tenant, name)) for name in schema.namespaces_of(*properties)}
+    found = {name: work.get(NAMESPACE, namespace_key(tenant, name)) for name in schema.namespaces_of(*properties)}
+    return {name: None if kept is None else kept.namespace for name, kept in found.items()}
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------

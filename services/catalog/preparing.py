@@ -9,11 +9,12 @@ import msgspec
 
 from catalog import quotas
 from catalog.config import Config
-from catalog.documents import IMAGE, JOB, VERSION
+from catalog.documents import IMAGE, JOB, POD, VERSION
 from catalog.domain import definition, importing
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
 from catalog.domain.importing import Said
+from catalog.domain.pod import enrolled, reporting
 from catalog.domain.states import become
 from catalog.domain.version import DeployingVm, Pending, Version
 from catalog.follow import follow_import, refs, version_of
@@ -21,6 +22,7 @@ from catalog.settings import CatalogSettings
 from contracts.events import Event
 from contracts.events.from_pods import SourceDeleted, SourceInspected, SourcePrepared, SourceRejected, SourceStarted
 from contracts.events.hub import VersionDeployed, VersionFailed
+from contracts.events.to_pods import SourceReleased
 from contracts.names import ID
 from contracts.requests import ImportVersion
 from runtime.work import Get, Local, Message, Reaction, Ref, Work
@@ -81,6 +83,7 @@ def _keys(message: Message[Any], get: Get) -> Iterator[Ref]:
     yield VERSION(id)
     version = get(VERSION, id)
     if version is not None:
+        yield POD(version.source.pod)
         yield from refs(version, get)
         yield JOB(version.import_job)
 
@@ -110,7 +113,10 @@ def _on_report(message: Message[Said], work: Work, config: Config) -> None:
         if preparing:
             _alive(work, id, after, said, config.settings)
     elif preparing:
-        work.forget(overdue_name(id))
+        if importing.unreleased(after):
+            _release_later(work, id, config.settings)
+        else:
+            work.forget(overdue_name(id))
 
 
 def _counted(
@@ -166,6 +172,7 @@ def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
     after = versions.without_source(version)
     if after is not version:
         work.put(VERSION, message.body.version, after)
+        work.forget(overdue_name(message.body.version))
 
 
 def _on_overdue(message: Message[ImportOverdue], work: Work, settings: CatalogSettings) -> None:
@@ -173,12 +180,32 @@ def _on_overdue(message: Message[ImportOverdue], work: Work, settings: CatalogSe
     version = version_of(work, id)
     work.saga = ""
     if not isinstance(version, Pending | DeployingVm):
+        if version is not None and importing.unreleased(version):
+            _release_again(work, id, version, settings)
         return
     work.saga = version.import_job
     if message.at >= deadline(version.created, settings):
         follow_import(work, id, version, importing.decide_overdue(version, id))
     else:
         _ask_again(work, id, version, settings)
+
+
+def _release_later(work: Work, id: str, settings: CatalogSettings) -> None:
+    work.remind(
+        overdue_name(id), work.message.at + timedelta(seconds=settings.discard_interval), ImportOverdue(version=id)
+    )
+
+
+def _release_again(work: Work, id: str, version: Version, settings: CatalogSettings) -> None:
+    """A pod that does not report may miss that its source may go, which is kept for a day only: it is said until the
+    pod is back, and then once more."""
+    pod = work.get(POD, version.source.pod)
+    if not enrolled(pod):
+        return
+    work.saga = version.import_job
+    work.emit(SourceReleased(pod=version.source.pod, version=id, source=version.source))
+    if not reporting(pod):
+        _release_later(work, id, settings)
 
 
 def _ask_again(work: Work, id: str, version: Pending | DeployingVm, settings: CatalogSettings) -> None:

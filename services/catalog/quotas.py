@@ -13,7 +13,9 @@ from catalog.documents import GALLERY, GALLERY_NAME, TALLY, Claim, gallery_key
 from catalog.domain import gallery as galleries
 from catalog.domain import quota
 from catalog.domain.gallery import Gallery
+from catalog.domain.patching import objection_to_revision
 from catalog.domain.quota import Tally
+from catalog.domain.revision import following
 from catalog.settings import CatalogSettings
 from contracts.errors import Problem
 from contracts.keeping import Quota, Usage
@@ -118,9 +120,14 @@ def close_gallery(work: Work, gallery: Gallery) -> None:
     _keep_names(work, gallery.tenant, tally, tuple(name for name in tally.galleries if name != gallery.name))
 
 
-def set_limits(work: Work, tenant: str, own: Quota) -> Tally:
-    """Set what a tenant may hold; the tally after it."""
-    tally = msgspec.structs.replace(work.get(TALLY, tenant) or Tally(), quota=own)
+def set_limits(work: Work, tenant: str, own: Quota, revision: int | None) -> Tally | Problem:
+    """Set what a tenant may hold, where ``revision`` is that of what is set (None: whatever is); the tally after it."""
+    before = work.get(TALLY, tenant) or Tally()
+    if (problem := objection_to_revision(revision, before.revision)) is not None:
+        return problem
+    if before.quota == own:
+        return before
+    tally = msgspec.structs.replace(before, quota=own, revision=following(before.revision, 0, work.floor))
     work.put(TALLY, tenant, tally)
     return tally
 

@@ -11,6 +11,7 @@ from catalog.domain import keeping
 from catalog.domain.keeping import Policy, Retentions, Shelf
 from catalog.domain.patching import objection_to_revision
 from catalog.domain.quota import Tally
+from catalog.domain.revision import following
 from catalog.reviews import review_daily, review_soon
 from catalog.settings import CatalogSettings
 from catalog.shelves import ShelfChanged
@@ -77,10 +78,9 @@ def _on_set(message: Message[SetRetention], work: Work) -> RetentionView | Probl
         )
     if before is not None and before.retention == retention:
         return retention_view(before)
-    policy = Policy(retention=retention)
-    if before is not None:
-        policy = msgspec.structs.replace(before, retention=retention, revision=before.revision + 1)
-    work.put(RETENTIONS, tenant, Retentions(by=kept.by | {retention.name: policy}))
+    revision = following(0 if before is None else before.revision, kept.highest, work.floor)
+    policy = msgspec.structs.replace(before or Policy(retention=retention), retention=retention, revision=revision)
+    work.put(RETENTIONS, tenant, msgspec.structs.replace(kept, by=kept.by | {retention.name: policy}))
     if not retention.suspended:
         _begin_sweep(work, tenant, retention, now=False)
     return retention_view(policy)
@@ -91,9 +91,11 @@ def _on_drop(message: Message[DropRetention], work: Work) -> Done | Problem:
     kept = work.get(RETENTIONS, tenant) or Retentions()
     if name not in kept.by:
         return retention_not_found(name)
-    if (problem := objection_to_revision(message.body.revision, kept.by[name].revision)) is not None:
+    revision = kept.by[name].revision
+    if (problem := objection_to_revision(message.body.revision, revision)) is not None:
         return problem
-    work.put(RETENTIONS, tenant, Retentions(by={one: kept.by[one] for one in kept.by if one != name}))
+    by = {one: kept.by[one] for one in kept.by if one != name}
+    work.put(RETENTIONS, tenant, Retentions(by=by, highest=max(kept.highest, revision)))
     return Done()
 
 

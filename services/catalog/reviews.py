@@ -179,4 +179,4 @@ def _note(work: Work, tenant: str, retention: Retention, taken: int) -> None:
     policy = kept.by.get(retention.name)
     if policy is not None and taken:
         after = msgspec.structs.replace(policy, ran=work.message.at, taken=policy.taken + taken)
-        work.put(RETENTIONS, tenant, Retentions(by=kept.by | {retention.name: after}))
+        work.put(RETENTIONS, tenant, msgspec.structs.replace(kept, by=kept.by | {retention.name: after}))

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from catalog.documents import DEFINED, NAMESPACE, namespace_key
 from catalog.domain import schema
-from catalog.domain.schema import NOTHING
+from catalog.domain.patching import objection_to_revision
+from catalog.domain.revision import following
+from catalog.domain.schema import NOTHING, KeptNamespace
 from catalog.views import namespace_view
-from contracts.definition import Namespace
 from contracts.errors import Problem
 from contracts.requests import Done, DropNamespace, SetNamespace
 from contracts.views import NamespaceView
@@ -33,26 +36,32 @@ def _refs(tenant: str, name: str) -> Iterator[Ref]:
 
 def _on_set(message: Message[SetNamespace], work: Work) -> NamespaceView | Problem:
     actor, wanted = message.body.actor, message.body.namespace
-    before = work.get(NAMESPACE, namespace_key(actor.tenant, wanted.name))
+    kept = work.get(NAMESPACE, namespace_key(actor.tenant, wanted.name))
+    before, revision = (None, 0) if kept is None else (kept.namespace, kept.revision)
     defined = work.get(DEFINED, actor.tenant) or NOTHING
-    problem = schema.objection_to_namespace(wanted, before, defined, operator=actor.operator)
+    problem = schema.objection_to_namespace(wanted, before, defined, operator=actor.operator) or objection_to_revision(
+        message.body.revision, revision
+    )
     if problem is not None:
         return problem
-    _keep(work, actor.tenant, wanted.name, wanted)
-    return namespace_view(wanted)
+    if kept is not None and before == wanted:
+        return namespace_view(kept)
+    now = KeptNamespace(namespace=wanted, revision=following(revision, defined.highest, work.floor))
+    work.put(NAMESPACE, namespace_key(actor.tenant, wanted.name), now)
+    work.put(DEFINED, actor.tenant, schema.with_namespace(defined, wanted.name, wanted))
+    return namespace_view(now)
 
 
 def _on_drop(message: Message[DropNamespace], work: Work) -> Done | Problem:
     actor, name = message.body.actor, message.body.name
-    before = work.get(NAMESPACE, namespace_key(actor.tenant, name))
-    problem = schema.objection_to_drop(name, before, operator=actor.operator)
+    kept = work.get(NAMESPACE, namespace_key(actor.tenant, name))
+    before, revision = (None, 0) if kept is None else (kept.namespace, kept.revision)
+    problem = schema.objection_to_drop(name, before, operator=actor.operator) or objection_to_revision(
+        message.body.revision, revision
+    )
     if problem is not None:
         return problem
-    _keep(work, actor.tenant, name, None)
+    work.put(NAMESPACE, namespace_key(actor.tenant, name), None)
+    defined = schema.with_namespace(work.get(DEFINED, actor.tenant) or NOTHING, name, None)
+    work.put(DEFINED, actor.tenant, msgspec.structs.replace(defined, highest=max(defined.highest, revision)))
     return Done()
-
-
-def _keep(work: Work, tenant: str, name: str, namespace: Namespace | None) -> None:
-    defined = work.get(DEFINED, tenant) or NOTHING
-    work.put(NAMESPACE, namespace_key(tenant, name), namespace)
-    work.put(DEFINED, tenant, schema.with_namespace(defined, name, namespace))

@@ -35,7 +35,8 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     purge_interval: float = 86_400.0
     """How often a soft-deleted version whose time is over is looked at again, while something still uses it."""
     discard_interval: float = 12 * 3600.0
-    """How often a pod that does not report is told again to drop the source of a deleted version, until it is back."""
+    """How often a pod that does not report is told again what became of a source (its version was deleted; the VM of a
+    *convert* may go), until it is back."""
 
     job_days: float = 90.0
     """Days for which a job and its timeline are kept."""

@@ -86,11 +86,13 @@ WATCHED: dict[str, Watched] = {
         lambda state: state.revision, frozenset({"updated", "usage"}), about=lambda _, gallery: str(gallery.id)
     ),
     "tally": Watched(lambda state: state.quota, frozenset({"usage", "galleries"}), tenant=_owner),
-    "retentions": Watched(lambda state: {name: one.revision for name, one in state.by.items()}, tenant=_owner),
+    "retentions": Watched(
+        lambda state: {name: one.revision for name, one in state.by.items()}, frozenset({"highest"}), tenant=_owner
+    ),
     "markers": Watched(lambda state: _markers({"by": state.by}), shape=_markers, tenant=_of_image),
     "assignment": Watched(lambda state: (state.state, state.version), frozenset({"updated", "warnings", "job"})),
     "flavour": Watched(lambda state: state.flavour, frozenset({"images"}), tenant=_owner),
-    "namespace": Watched(lambda state: state, tenant=_owner),
+    "namespace": Watched(lambda state: state.namespace, tenant=_owner),
 }
 """By the kind's name in the store."""
 

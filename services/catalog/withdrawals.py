@@ -119,7 +119,8 @@ def _cancel_job(command: CancelJob, work: Work, settings: CatalogSettings) -> Jo
         return references.job_not_found(command.job)
     version = version_of(work, job.version)
     if version is None or not jobs.running(job) or job.kind in ("unpublish", "delete") or version.job != command.job:
-        return withdrawing.nothing_under_way(f"job {command.job} is {job.__struct_config__.tag} ({job.kind})")
+        state = str(job.__struct_config__.tag)
+        return withdrawing.nothing_under_way(f"job {command.job} is {state} ({job.kind})", job.kind)
     events = withdrawing.decide_cancel(version, job.version, work.floor)
     if isinstance(events, Problem):
         return events

@@ -104,10 +104,13 @@ HEADERS: dict[str, tuple[str, str]] = {
     "503": ("Retry-After", "Seconds after which to try again."),
 }
 """Status -> the header that comes with it."""
-_PLACEMENT, _POLICY, _WEBHOOK, _GALLERY, _IMAGE, _VERSION, _MARKER, _ASSIGNMENT = (
+_PLACEMENT, _POLICY, _WEBHOOK, _GALLERY, _IMAGE, _VERSION, _MARKER, _ASSIGNMENT, _QUOTA, _FLAVOUR, _NAMESPACE = (
     f"The revision of the {what}, for If-Match."
-    for what in ("placement", "policy", "webhook", "gallery", "image", "version", "marker", "assignment")
-)
+    for what in (
+        "placement", "policy", "webhook", "gallery", "image", "version", "marker", "assignment", "quota", "flavour",
+        "namespace",
+    )
+)  # fmt: skip
 TAGGED = {
     "set_pod_limits": "The revision of the limits, for If-Match.",
     "set_pod_labels": "The revision of the labels, for If-Match.",
@@ -120,6 +123,10 @@ TAGGED = {
     "suspend_policy": _POLICY,
     "resume_policy": _POLICY,
     "set_retention": _POLICY,
+    "get_quota": _QUOTA,
+    "set_quota": _QUOTA,
+    "set_flavour": _FLAVOUR,
+    "set_namespace": _NAMESPACE,
     "get_webhook": _WEBHOOK,
     "change_webhook": _WEBHOOK,
     **dict.fromkeys(("create_gallery", "get_gallery", "edit_gallery"), _GALLERY),

@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.errors import Problem
 from contracts.events.hub import (
+    ImageDeleted,
     ImageRegistered,
     ShareOffered,
     ShareRevoked,
@@ -34,6 +35,7 @@ def reactions(settings: SharingSettings) -> dict[type, Reaction]:
 
     known = Reaction(_image_keys, _on_image)
     return {
+        ImageDeleted: Reaction(_image_keys, _on_deleted),
         ImageRegistered: known,
         VersionDeployed: known,
         VersionAvailable: known,
@@ -59,6 +61,12 @@ def _on_image(
         work.put(IMAGE, event.image, Image(owner=event.tenant, ready=ready))
     elif ready and not before.ready:
         work.put(IMAGE, event.image, msgspec.structs.replace(before, ready=True))
+
+
+def _on_deleted(message: Message[ImageDeleted], work: Work) -> None:
+    event = message.body
+    before = work.get(IMAGE, event.image) or Image(owner=event.tenant)
+    work.put(IMAGE, event.image, msgspec.structs.replace(before, deleted=True))
 
 
 def _command_keys(message: Message[OfferImage | AnswerOffer | RevokeOffer], _: Get) -> Iterator[Ref]:

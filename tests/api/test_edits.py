@@ -34,6 +34,11 @@ EDITS: list[tuple[str, str, Any, type[contract.Command], dict[str, Any]]] = [
     ("DELETE", DESKS, None, contract.DropAssignment, {"assignment": "desks"}),
     ("PUT", "/v1/retentions/old", {"action": "DELETE", "rule": {"by": "COUNT", "value": 3}}, contract.SetRetention, {}),
     ("DELETE", "/v1/retentions/old", None, contract.DropRetention, {"name": "old"}),
+    ("PUT", "/v1/flavours/thin", {"models": ["T1"]}, contract.SetFlavour, {}),
+    ("DELETE", "/v1/flavours/thin", None, contract.DropFlavour, {"name": "thin"}),
+    ("PUT", "/v1/namespaces/acme", {"closed": True}, contract.SetNamespace, {}),
+    ("DELETE", "/v1/namespaces/acme", None, contract.DropNamespace, {"name": "acme"}),
+    ("PUT", "/v1/quotas/acme", {"images": 3}, contract.SetQuota, {"tenant": "acme"}),
 ]
 
 
@@ -58,10 +63,27 @@ async def test_an_edit_holds_only_for_the_revision_of_its_if_match(
 
 @pytest.mark.parametrize(
     ("url", "revision"),
-    [("/v1/galleries/default", 3), (BASE, 2), (ONE, 4), (PROD, 2), (DESKS, 6)],
+    [("/v1/galleries/default", 3), (BASE, 2), (ONE, 4), (PROD, 2), (DESKS, 6), ("/v1/quota", 7)],
 )
 async def test_what_can_be_edited_is_answered_with_its_revision(house: House, url: str, revision: int) -> None:
     assert (await house.http.get(url)).headers["etag"] == f'"{revision}"'
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "revision"),
+    [
+        ("/v1/quotas/acme", {"images": 3}, 7),
+        ("/v1/retentions/old", {"action": "DELETE", "rule": {"by": "COUNT", "value": 3}}, 1),
+        ("/v1/flavours/thin", {"models": ["T1"]}, 2),
+        ("/v1/namespaces/acme", {"closed": True}, 4),
+    ],
+)
+async def test_what_is_said_whole_is_answered_with_its_revision(
+    house: House, url: str, body: Any, revision: int
+) -> None:
+    response = await house.http.put(url, json=body, headers={"if-match": '"0"'})
+    assert (response.status_code, response.headers["etag"]) == (200, f'"{revision}"')
+    assert house.services.last.revision == 0
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/merge-patch+json"])

@@ -118,9 +118,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
             {"source": {"pod": "pod-1", "name": "x"}, "end_of_life": "2030-01-01T00:00:00"},
             {"source": {"pod": "pod-1", "name": "x"}, "capsule": {"components": [], "install": "a", "remove": "b"}},
             {"source": {"pod": "pod-1", "name": "x"}, "uefi": {"signature_templates": ["Mine"]}},
+            {"source": {"pod": "pod-1", "name": "x"}, "uefi": {"pk": "no base64"}},
         )
     ),
     ("POST", f"{BASE}/tags", {"json": {"set": {"": "v"}}}, "validation_failed"),
+    ("POST", f"{BASE}/tags", {"json": {"set": {"k": "v\n"}}}, "validation_failed"),
     ("POST", f"{BASE}/tags", {"json": {"tags": {}}}, "validation_failed"),
     ("POST", f"{BASE}/protect", {"json": {"cool_down": -1}}, "validation_failed"),
     ("POST", f"{BASE}/protect", {"json": {"protected": False}}, "validation_failed"),
@@ -131,6 +133,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("PUT", PROD, {"json": {"number": "latest"}}, "validation_failed"),
     ("PUT", PROD, {"json": {"number": "1.0.0", "rings": [{"all": True}]}}, "validation_failed"),
     ("PUT", PROD, {"json": {"number": "1.0.0", "rings": [{}] * 17}}, "validation_failed"),
+    ("PUT", PROD, {"json": {"number": "1.0.0", "rings": [{"pods": ["../pod-1"]}]}}, "validation_failed"),
+    ("PUT", PROD, {"json": {"number": "1.0.0", "rings": [{"labels": {"ring": ["x" * 100]}}]}}, "validation_failed"),
     ("POST", f"{PROD}/rollout", {"json": {"verb": "stop"}}, "validation_failed"),
     *(
         ("POST", "/v1/assignments", {"json": body}, "validation_failed")

@@ -127,15 +127,17 @@ gallery = GalleryView(
     id=GALLERY, name="default", tenant="default", description="", quota=Quota(versions=100),
     usage=Usage(images=1, versions=2, bytes=3000), soft_delete=SoftDelete(enabled=True), created=AT, revision=3,
 )  # fmt: skip
-quota = QuotaView(tenant="default", quota=Quota(galleries=5), usage=Usage(galleries=1))
+quota = QuotaView(tenant="default", quota=Quota(galleries=5), usage=Usage(galleries=1), revision=7)
 retention = RetentionView(
     retention=Retention(name="old", action="DELETE", rule=Rule(by="AGE", value=6, unit="MONTHS")), revision=1, ran=AT
 )
 victim = VictimView(
     image=IMAGE, gallery="default", name="debian", version=VERSION, number="1.0.0", action="DELETE", reason="Old."
 )
-flavour = FlavourView(flavour=Flavour(name="thin", models=("T1", "T2")), images=1)
-namespace = NamespaceView(namespace=Namespace(name="acme", properties={"tier": Property(type="integer", minimum=1)}))
+flavour = FlavourView(flavour=Flavour(name="thin", models=("T1", "T2")), images=1, revision=2)
+namespace = NamespaceView(
+    namespace=Namespace(name="acme", properties={"tier": Property(type="integer", minimum=1)}), revision=4
+)
 audit = AuditView(
     sequence=1, at=AT, tenant="default", actor="admin", action="image.changed", about=IMAGE, command="edit_image",
     before={"description": ""}, after={"description": "x"}, previous="", hash="d" * 64,

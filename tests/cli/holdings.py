@@ -22,7 +22,13 @@ def gallery(**changes: Any) -> dict[str, Any]:
 
 def quota(**changes: Any) -> dict[str, Any]:
     """What a tenant may hold."""
-    return {"tenant": "acme", "quota": {"galleries": 3, "images": 20}, "usage": {"galleries": 1}, **changes}
+    return {
+        "tenant": "acme",
+        "quota": {"galleries": 3, "images": 20},
+        "usage": {"galleries": 1},
+        "revision": 3,
+        **changes,
+    }
 
 
 def retention(**changes: Any) -> dict[str, Any]:
@@ -41,13 +47,14 @@ def victim() -> dict[str, Any]:
 
 def flavour(**changes: Any) -> dict[str, Any]:
     """A flavour."""
-    return {"flavour": {"name": "thin", "models": ["t-1", "t-2"], "description": "", **changes}, "images": 2}
+    fields = {"name": "thin", "models": ["t-1", "t-2"], "description": ""}
+    return {"flavour": {**fields, **changes}, "images": 2, "revision": 5}
 
 
 def namespace(**changes: Any) -> dict[str, Any]:
     """A namespace."""
     fields = {"closed": True, "properties": {"cores": {"type": "integer"}}, "tags": {"env": ["prod", "test"]}}
-    return {"namespace": {"name": "hw", **fields, **changes}}
+    return {"namespace": {"name": "hw", **fields, **changes}, "revision": 6}
 
 
 def marker(**changes: Any) -> dict[str, Any]:

@@ -168,8 +168,11 @@ def _move(hub: Hub, asked: Asked, path: str, name: str) -> Answer:
 
 def _replaced(hub: Hub, asked: Asked, kind: str, name: str) -> Answer:
     there = hub.flavours if kind == "flavours" else hub.namespaces
-    there[name] = {"name": name, **asked.body}
-    return Answer(body={kind[:-1]: there[name]})
+    revision = there.get(name, {"revision": 0})["revision"]
+    if (refusal := stale(asked, revision)) is not None:
+        return refusal
+    there[name] = {kind[:-1]: {"name": name, **asked.body}, "revision": revision + 1}
+    return Answer(body=there[name])
 
 
 def _accepted(number: str) -> Answer:
@@ -182,8 +185,8 @@ ROUTES: list[tuple[str, Handler]] = [
     ("GET /v1/galleries", _galleries),
     ("POST /v1/galleries", _galleries),
     ("PATCH /v1/galleries/([^/]+)", lambda hub, asked, name: _edited(asked, hub.galleries, name)),
-    ("GET /v1/flavours", lambda hub, _: page(*({"flavour": one} for one in hub.flavours.values()))),
-    ("GET /v1/namespaces", lambda hub, _: page(*({"namespace": one} for one in hub.namespaces.values()))),
+    ("GET /v1/flavours", lambda hub, _: page(*hub.flavours.values())),
+    ("GET /v1/namespaces", lambda hub, _: page(*hub.namespaces.values())),
     ("PUT /v1/(flavours|namespaces)/([^/]+)", _replaced),
     ("POST /v1/images", _register),
     (f"GET {_ONE}", _image),

@@ -207,24 +207,41 @@ def test_a_change_by_somebody_else_in_between_stops_it_and_says_what_was_done(
     assert imprint("apply", "-f", str(file), "--yes").exit_code == 0
 
 
-def test_a_flavour_that_somebody_else_changed_in_between_is_not_overwritten(
-    hub: Hub, imprint: Imprint, file: Path
+@pytest.mark.parametrize(
+    ("old", "new", "step"),
+    [("[t-1]", "[t-2]", "flavour thin"), ("type: integer", "type: number", "namespace hw")],
+)
+def test_what_is_said_whole_is_not_written_over_what_somebody_else_said_in_between(
+    gateway: Gateway, hub: Hub, imprint: Imprint, file: Path, old: str, new: str, step: str
 ) -> None:
     imprint("apply", "-f", str(file), "--yes")
-    file.write_text(WHOLE.replace("[t-1]", "[t-2]"))
-    seen: list[str] = []
+    hub.written.clear()
+    kept = hub.flavours["thin"] if "flavour" in step else hub.namespaces["hw"]
+    before = json.dumps(kept)
+    file.write_text(WHOLE.replace(old, new))
 
     def meddle(asked: Asked) -> Answer | None:
-        if asked.path == "/v1/flavours" and asked.method == "GET":
-            seen.append(asked.path)
-            if len(seen) == 2:
-                hub.flavours["thin"]["models"] = ["t-9"]
+        if asked.method == "PUT":
+            kept["revision"] += 1
         return None
 
     hub.before = meddle
     result = imprint("apply", "-f", str(file), "--yes")
-    assert (result.exit_code, hub.flavours["thin"]["models"]) == (3, ["t-9"])
-    assert "Flavour thin was changed meanwhile (revision_mismatch)" in result.stderr
+    assert (result.exit_code, f"{step}: No (revision_mismatch)" in result.stderr) == (3, True), result.stderr
+    assert {**kept, "revision": 1} == json.loads(before)
+    assert [one.method for one in gateway.asked[-2:]] == ["GET", "PUT"], "nothing is read again before it"
+
+
+def test_what_is_new_is_only_made_while_nobody_else_made_it(hub: Hub, imprint: Imprint, file: Path) -> None:
+    def meddle(asked: Asked) -> Answer | None:
+        if asked.method == "PUT" and asked.path == "/v1/flavours/thin":
+            hub.flavours["thin"] = {"flavour": {"name": "thin", "models": ["t-9"]}, "revision": 1}
+        return None
+
+    hub.before = meddle
+    result = imprint("apply", "-f", str(file), "--yes")
+    assert (result.exit_code, "flavour thin: No (revision_mismatch)" in result.stderr) == (4, True), result.stderr
+    assert hub.flavours["thin"]["flavour"]["models"] == ["t-9"]
 
 
 def test_an_import_that_fails_stops_it_before_what_needs_it(hub: Hub, imprint: Imprint, file: Path) -> None:

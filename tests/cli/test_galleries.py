@@ -87,20 +87,31 @@ ASKED: list[tuple[str, str, Any]] = [
         "PUT /v1/quotas/acme",
         {"galleries": 3, "images": None, "versions": 9, "bytes": None},
     ),
+    (
+        "quota set acme --most-images 3 --if-match 4",
+        "PUT /v1/quotas/acme",
+        {"galleries": None, "images": 3, "versions": None, "bytes": None},
+    ),
     ("quota set acme --defaults", "PUT /v1/quotas/acme", dict.fromkeys(("galleries", "images", "versions", "bytes"))),
     ("retention list", "GET /v1/retentions", None),
     (f"retention set old {FOR_OLD} --exclude-tag keep --used-within 9", "PUT /v1/retentions/old", POLICY),
-    ("retention set --from old.json", "PUT /v1/retentions/old", COUNTED),
+    ("retention set --from old.json --if-match 4", "PUT /v1/retentions/old", COUNTED),
     ("retention preview old", "POST /v1/retentions/old/preview", None),
     ("retention preview --from old.json", "POST /v1/retentions/old/preview", COUNTED),
     ("retention run old", "POST /v1/retentions/old/run", None),
     ("retention delete old", "DELETE /v1/retentions/old", None),
+    ("retention delete old --if-match 4", "DELETE /v1/retentions/old", None),
     ("flavour list", "GET /v1/flavours", None),
     ("flavour set thin --model t-1", "PUT /v1/flavours/thin", {"models": ["t-1"], "description": ""}),
-    ("flavour drop thin", "DELETE /v1/flavours/thin", None),
+    (
+        "flavour set thin --model t-1 --if-match 4",
+        "PUT /v1/flavours/thin",
+        {"models": ["t-1"], "description": ""},
+    ),
+    ("flavour drop thin --if-match 4", "DELETE /v1/flavours/thin", None),
     ("namespace list", "GET /v1/namespaces", None),
-    ("namespace set --from hw.yaml", "PUT /v1/namespaces/hw", SCHEMA),
-    ("namespace drop hw", "DELETE /v1/namespaces/hw", None),
+    ("namespace set --from hw.yaml --if-match 4", "PUT /v1/namespaces/hw", SCHEMA),
+    ("namespace drop hw --if-match 4", "DELETE /v1/namespaces/hw", None),
 ]
 
 
@@ -134,6 +145,19 @@ def test_a_gallery_is_shown_with_what_it_holds_and_may_hold(imprint: Imprint) ->
     assert "2 of 20" in shown
     assert "1.0 KiB of 2.0 KiB" in shown
     assert "7 days usable by number, 3 more to restore" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "revision"),
+    [
+        ("quota show", 3),
+        ("retention set --from old.json", 2),
+        ("flavour set thin --model t-1", 5),
+        ("namespace set --from hw.yaml", 6),
+    ],
+)
+def test_what_if_match_can_name_is_shown(imprint: Imprint, line: str, revision: int) -> None:
+    assert f"(revision {revision})" in imprint(*line.split()).stdout
 
 
 def test_a_preview_tells_what_a_policy_would_take_and_why(gateway: Gateway, imprint: Imprint) -> None:

@@ -11,6 +11,7 @@ import pytest
 from disk_images import qcow2
 from pods import Pod, sparse
 
+from connector.backends import folders
 from connector.domain.inventory import inventory, pages
 from connector.domain.tasks import Discard, Release
 from connector.failures import Cancel, Refused
@@ -309,6 +310,26 @@ def test_the_largest_machine_that_can_be_listed_fits_into_a_page(pod: Pod) -> No
     found = inventory(pod.backend.vms(), ())
     assert [len(vm.disks) for vm in found.vms] == [64]
     assert max(len(msgspec.json.encode(page)) for page in pages(found, range(SECTIONS))) < MAX_MESSAGE - 4096
+
+
+@pytest.mark.parametrize("kind", ["vm", "snapshot", "template"])
+def test_a_machine_that_nobody_lets_us_look_into_stops_nothing_else(
+    pod: Pod, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, closed = machine(pod, kind), machine(pod, kind, "closed")
+    opening = folders.open_folder
+
+    def refusing(name: str, at: int | None = None) -> int:
+        if name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return opening(name, at)
+
+    monkeypatch.setattr(folders, "open_folder", refusing)
+    assert [(vm.name, len(vm.disks)) for vm in pod.backend.vms()] == [("closed", 0), ("golden", 2)]
+    pod.prepare(pod.import_task(source))
+    with pytest.raises(PermissionError):
+        pod.prepare(pod.import_task(closed))
+    assert pod.leftovers() == []
 
 
 def test_a_link_among_the_volumes_is_not_followed(pod: Pod, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_f10_a_deletion_does_not_hang_on_a_pod_that_is_away() -> None:
 def test_f10_a_deletion_is_not_cancelled() -> None:
     world, _, _ = published()
     reply = world.delete()
-    refused(world.cancel_job(reply.job), "not_cancellable")
+    assert "Restore" in str(refused(world.cancel_job(reply.job), "not_cancellable").hint)
 
 
 def test_f10_a_source_pod_that_is_away_is_told_again_until_it_is_back() -> None:
@@ -441,6 +441,22 @@ def test_i9_a_delete_at_another_revision_changes_nothing() -> None:
     revision = world.version(version).revision
     refused(world.delete(revision=revision - 1), "revision_mismatch")
     assert isinstance(world.delete(revision=revision), Accepted)
+
+
+def test_b1_an_image_that_stays_without_its_last_version_is_registered_until_the_next() -> None:
+    world = Lives()
+    accepted = world.deployed()
+    other = world.import_()
+    world.delete()
+    image = world.image(accepted.image)
+    assert image is not None
+    assert (image.__struct_config__.tag, image.versions, image.open) == ("REGISTERED", 0, (other.number,))
+    said = world.emitted[-1].event
+    assert (said.fields, said.revision) == (("state",), image.revision)
+    world.prepared(other.version)
+    image = world.image(accepted.image)
+    assert image is not None
+    assert (image.__struct_config__.tag, image.versions) == ("AVAILABLE", 1)
 
 
 def test_b1_an_image_without_versions_is_deleted_and_one_with_any_is_not() -> None:

@@ -9,7 +9,7 @@ import pytest
 from catalog.documents import IMAGE, JOB, NUMBER, VERSION, number_key
 from contracts.errors import Failure
 from contracts.events.from_pods import SourceDeleted
-from contracts.events.hub import VersionDeployed, VersionFailed
+from contracts.events.hub import PodConnected, PodDisconnected, VersionDeployed, VersionFailed
 from contracts.events.intake import ImageBuilt, ImageBuiltV1
 from contracts.manifest import Source
 from core.catalog_world import ADA, EVE, SETTINGS, SOURCE, World, disk, manifest, refused, vouched
@@ -95,6 +95,29 @@ def test_a_convert_is_released_again_until_the_pod_says_that_the_vm_is_gone() ->
     assert world.said(world.prepared(version)) == ["source.released"]
     world.say(SourceDeleted(version=version), "pod:pod-1")
     assert world.prepared(version) == []
+
+
+def test_a_convert_is_released_until_its_pod_is_back_and_once_more() -> None:
+    world = World()
+    version = world.import_(mode="convert").version
+    world.prepared(version)
+    world.say(PodDisconnected(pod="pod-1", revision=99), "replicator")
+    for _ in range(3):
+        assert world.said(world.pass_time(SETTINGS.discard_interval)) == ["source.released"]
+    world.say(PodConnected(pod="pod-1", revision=100), "replicator")
+    assert world.said(world.pass_time(SETTINGS.discard_interval)) == ["source.released"]
+    assert not world.under_way
+
+
+def test_a_convert_whose_source_is_gone_is_released_no_more() -> None:
+    world = World()
+    version = world.import_(mode="convert").version
+    world.prepared(version)
+    world.say(SourceDeleted(version=version), "pod:pod-1")
+    assert not world.under_way
+    clone = world.import_()
+    world.prepared(clone.version)
+    assert not world.under_way
 
 
 def test_numbers_count_minors_and_a_failed_import_frees_its_own() -> None:

@@ -509,6 +509,26 @@ async def test_f5_a_disabled_image_resolves_no_latest_and_shows_none(tmp_path: P
         assert (await ask(reader, ListVersions(actor=ADA, image="base", state="AVAILABLE"))).items == ()
 
 
+async def test_f4_an_obsolete_image_resolves_no_latest_and_a_deprecated_one_does_with_a_warning(tmp_path: Path) -> None:
+    world = World()
+    world.published()
+    other = world.register("other").id
+    states: tuple[Any, ...] = ("DEPRECATED", "OBSOLETE")
+    for n, state in enumerate(states):
+        command = SetDeprecation(id=world.command_id(), actor=ADA, image="base", state=state, replacement=other)
+        assert not isinstance(world.ask(command), Problem)
+        async with stored(world, tmp_path / str(n), MIGRATIONS) as reader:
+            latest = await ask(reader, GetVersion(actor=ADA, image="base", number="latest"))
+            shown = (await ask(reader, GetImage(actor=ADA, image="base"))).latest
+            if state == "DEPRECATED":
+                assert (latest.number, shown) == ("1.0.0", "1.0.0")
+                assert other in latest.warnings[0]
+            else:
+                assert refused(latest, "no_latest").data["replacement"] == other
+                assert shown is None
+                assert (await ask(reader, GetVersion(actor=ADA, image="base", number="1.0.0"))).number == "1.0.0"
+
+
 async def test_a6_latest_is_the_highest_number_that_is_not_excluded_deprecated_disabled_or_deleted(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ from catalog.queries import audit, galleries, queries
 from contracts.audit import Tip, verify
 from contracts.definition import Flavour, Namespace
 from contracts.errors import Problem
+from contracts.events.hub import Targets
 from contracts.keeping import Quota, Retention, Rule
 from contracts.requests import (
     REPLIES,
@@ -35,6 +36,7 @@ from contracts.requests import (
     ListNamespaces,
     ListRetentions,
     ListSeats,
+    ListVersions,
     Origin,
     PreviewRetention,
     Request,
@@ -43,7 +45,7 @@ from contracts.requests import (
     SetQuota,
     SetRetention,
 )
-from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, World, manifest, refused
+from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, World, available, manifest, planned, refused
 from core.pools_world import ROOT, Pools, seat
 from core.readside import stored
 from runtime.requests import LARGEST_REPLY
@@ -144,12 +146,15 @@ async def test_b6_flavours_are_the_system_defaults_and_the_tenants_own(tmp_path:
     reply = world.ask(SetNamespace(id=world.command_id(), actor=ADA, namespace=namespace))
     assert not isinstance(reply, Problem), reply
     async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
-        found = {one.flavour.name: one.flavour for one in (await ask(reader, ListFlavours(actor=ADA))).items}
+        items = (await ask(reader, ListFlavours(actor=ADA))).items
+        assert [(one.flavour.name, one.revision) for one in items if one.revision] == [("kiosk", 1)]
+        found = {one.flavour.name: one.flavour for one in items}
         others = {one.flavour.name: one.flavour for one in (await ask(reader, ListFlavours(actor=EVE))).items}
         assert found == others | {"kiosk": own}
         assert all(flavour.system for flavour in others.values())
         assert list(found) == sorted(found)
-        assert [one.namespace for one in (await ask(reader, ListNamespaces(actor=ADA))).items] == [namespace]
+        defined = (await ask(reader, ListNamespaces(actor=ADA))).items
+        assert [(one.namespace, one.revision) for one in defined] == [(namespace, 1)]
         assert (await ask(reader, ListNamespaces(actor=EVE))).items == ()
 
 
@@ -198,6 +203,31 @@ async def test_f14_who_uses_a_version_is_told_by_assignment_and_pod(tmp_path: Pa
         assert (await ask(reader, GetVersion(actor=ADA, image="base", number="1.0"))).used_by == 2
         refused(await ask(reader, GetUsers(actor=EVE, image="base", number="1.0")), "image_not_found")
         refused(await ask(reader, GetUsers(actor=ADA, image="base", number="9.0")), "version_not_found")
+
+
+async def test_g1_of_a_standard_image_a_tenant_learns_only_of_its_own_use(tmp_path: Path) -> None:
+    world = Pools()
+    image = world.register("gold", actor=ROOT, image_class="standard").id
+    accepted = world.import_(image, actor=ROOT)
+    world.started(accepted.version)
+    world.prepared(accepted.version)
+    world.publish(image, actor=ROOT, targets=Targets(kind="list", pods=("pod-1",)))
+    world.copy(planned(accepted.version, "pod-1", wanted=1))
+    world.copy(available(accepted.version, "pod-1", revision=3))
+    world.move(image=image, actor=ROOT)
+    for name, actor in (("a", ADA), ("b", ADA), ("c", EVE)):
+        reply = world.assign(name, image, ("pod-1",), actor)
+        assert not isinstance(reply, Problem), reply
+    async with stored(world, tmp_path / "db", MIGRATIONS) as reader:
+        for actor, known in ((ADA, ["a", "b"]), (EVE, ["c"]), (ROOT, ["a", "b", "c"])):
+            users = await all_of(reader, GetUsers(actor=actor, image=image, number="1.0"))
+            assert sorted(one.name for one in users) == known
+            one = await ask(reader, GetVersion(actor=actor, image=image, number="1.0"))
+            (listed,) = (await ask(reader, ListVersions(actor=actor, image=image))).items
+            assert (one.used_by, listed.used_by) == (len(known), len(known))
+            marker = await ask(reader, GetMarker(actor=actor, image=image, marker="prod"))
+            (same,) = (await ask(reader, ListMarkers(actor=actor, image=image))).items
+            assert (marker.assignments, same.assignments) == (len(known), len(known))
 
 
 async def test_assignments_and_their_seats_are_listed_and_filtered(tmp_path: Path) -> None:
@@ -310,6 +340,8 @@ async def test_i5_the_audit_log_is_whole_for_operators_and_auditors_and_ones_own
         assert verify(whole, until=Tip(sequence=page.sequence, hash=page.head)) == Tip(
             sequence=len(whole), hash=whole[-1].hash
         )
+        page = await ask(reader, ListAudit(actor=ADA, limit=1))
+        assert (page.sequence, page.head) == (0, "")
         own = await all_of(reader, ListAudit(actor=ADA, limit=1))
         assert own == [one for one in whole if one.tenant == "acme"] != whole
         assert await all_of(reader, ListAudit(actor=EVE)) == [one for one in whole if one.tenant == "evil"]

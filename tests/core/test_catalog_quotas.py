@@ -30,8 +30,11 @@ def small(**limits: Any) -> World:
     return world
 
 
-def set_quota(world: World, tenant: str = "acme", actor: Actor = OPS, **bounds: int) -> Any:
-    return world.ask(SetQuota(id=world.command_id(), actor=actor, tenant=tenant, quota=Quota(**bounds)))
+def set_quota(
+    world: World, tenant: str = "acme", actor: Actor = OPS, revision: int | None = None, **bounds: int
+) -> Any:
+    quota = Quota(**bounds)
+    return world.ask(SetQuota(id=world.command_id(), actor=actor, tenant=tenant, quota=quota, revision=revision))
 
 
 def gallery(world: World, name: str, **bounds: int) -> Any:
@@ -126,6 +129,22 @@ def test_a3_an_operator_raises_and_lowers_what_a_tenant_may_hold() -> None:
     assert (view.quota.images, view.usage.images) == (1, 2), "what there is stays"
     refused(world.register("c"), "quota_exceeded")
     assert set_quota(world).quota.images == 1, "a bound that is not given is the settings'"
+
+
+def test_a3_a_quota_that_somebody_else_set_meanwhile_is_not_replaced() -> None:
+    world = World()
+    refused(set_quota(world, images=9, revision=1), "revision_mismatch")
+    assert world.get(TALLY, "acme") is None
+    assert set_quota(world, images=9, revision=0).revision == 1
+    refused(set_quota(world, images=8, revision=0), "revision_mismatch")
+    world.register("a")
+    assert set_quota(world, images=9).revision == 1, "neither what is held nor the same again is a change"
+    view = set_quota(world, images=7, revision=1)
+    assert (view.revision, view.quota.images, view.usage.images) == (2, 7, 1)
+    assert refused(set_quota(world, images=8, revision=1), "revision_mismatch").data["revision"] == 2
+    assert set_quota(world).revision == 3, "as the settings have it again"
+    world.floor = 5000
+    assert set_quota(world, images=7, revision=3).revision == 5001
 
 
 def test_a3_only_an_operator_sets_the_quota_of_a_tenant() -> None:

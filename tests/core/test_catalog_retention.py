@@ -517,6 +517,30 @@ def test_f11_a_policy_that_somebody_else_changed_meanwhile_is_neither_replaced_n
     assert isinstance(world.ask(DropRetention(id=world.command_id(), **drop, revision=2)), Done)
 
 
+def test_f11_a_policy_that_is_made_anew_has_no_revision_that_was_known_before() -> None:
+    world = World()
+    world.published("base")
+    keep(world, policy())
+    keep(world, policy(retain_at_least=2))
+    keep(world, policy("other"))
+    for name in ("tidy", "other"):
+        world.ask(DropRetention(id=world.command_id(), actor=ADA, name=name))
+    assert keep(world, policy(), revision=0).revision == 3
+    assert keep(world, policy("other"), revision=0).revision == 3
+    world.floor = 5000
+    assert keep(world, policy(retain_at_least=2), revision=3).revision == 5001
+
+
+def test_f11_what_a_policy_took_lets_no_revision_be_given_again() -> None:
+    world, _, _ = stocked()
+    keep(world, policy("other", suspended=True))
+    world.ask(DropRetention(id=world.command_id(), actor=ADA, name="other"))
+    keep(world, policy())
+    run(world)
+    assert world.get(RETENTIONS, "acme").by["tidy"].taken == 2  # type: ignore[union-attr]
+    assert keep(world, policy("other"), revision=0).revision == 2
+
+
 def test_f11_a_policy_names_images_by_their_ids() -> None:
     assert refused(keep(World(), policy(images=("default/base",))), "retention_invalid").data["field"] == "images"
 

@@ -28,12 +28,12 @@ GUARDED = Namespace(name="bill", properties={"centre": Property(protected=True)}
 TAGS = Namespace(name="house", tags={"tier": ("gold", "silver"), "team": ()})
 
 
-def define(world: World, namespace: Namespace, actor: Actor = ROOT) -> Any:
-    return world.ask(SetNamespace(id=world.command_id(), actor=actor, namespace=namespace))
+def define(world: World, namespace: Namespace, actor: Actor = ROOT, revision: int | None = None) -> Any:
+    return world.ask(SetNamespace(id=world.command_id(), actor=actor, namespace=namespace, revision=revision))
 
 
-def drop(world: World, name: str, actor: Actor = ROOT) -> Any:
-    return world.ask(DropNamespace(id=world.command_id(), actor=actor, name=name))
+def drop(world: World, name: str, actor: Actor = ROOT, revision: int | None = None) -> Any:
+    return world.ask(DropNamespace(id=world.command_id(), actor=actor, name=name, revision=revision))
 
 
 def register(world: World, actor: Actor = ADA, /, **properties: Any) -> Any:
@@ -167,6 +167,31 @@ def test_a11_a_tag_is_predefined_by_one_namespace() -> None:
     defined = world.get(DEFINED, "acme")
     assert defined is not None
     assert (defined.namespaces, list(defined.tags)) == (("other",), ["tier"])
+
+
+def test_a15_a_namespace_that_somebody_else_changed_meanwhile_is_neither_replaced_nor_dropped() -> None:
+    world = World()
+    refused(define(world, OPEN, revision=1), "revision_mismatch")
+    assert define(world, OPEN, revision=0) == NamespaceView(namespace=OPEN, revision=1)
+    refused(define(world, CLOSED, revision=0), "revision_mismatch")
+    assert define(world, CLOSED, revision=1) == NamespaceView(namespace=CLOSED, revision=2)
+    assert define(world, CLOSED).revision == 2, "the same again changes nothing"
+    assert refused(define(world, OPEN, revision=1), "revision_mismatch").data["revision"] == 2
+    refused(drop(world, "hw", revision=1), "revision_mismatch")
+    refused(register(world, hw__unknown=1), "property_unknown")
+    assert isinstance(drop(world, "hw", revision=2), Done)
+
+
+def test_a15_a_namespace_that_is_made_anew_has_no_revision_that_was_known_before() -> None:
+    world = World()
+    define(world, OPEN)
+    define(world, CLOSED)
+    define(world, TAGS)
+    drop(world, "hw")
+    drop(world, "house")
+    assert define(world, OPEN, revision=0).revision == 3
+    world.floor = 5000
+    assert define(world, CLOSED, revision=3).revision == 5001
 
 
 def test_a_namespace_that_is_too_large_for_a_list_of_all_is_refused() -> None:

@@ -189,7 +189,7 @@ def test_a_job_is_cancelled_by_its_id_inside_its_tenant() -> None:
         world.copy(cancelled(version, pod))
     refused(world.cancel_job(job), "not_cancellable")
     refused(world.cancel_job(world.version(version).import_job), "not_cancellable")
-    refused(world.cancel_job(world.unpublish().job), "not_cancellable")
+    assert "publish the version again" in str(refused(world.cancel_job(world.unpublish().job), "not_cancellable").hint)
 
 
 @pytest.mark.parametrize("started", [False, True])

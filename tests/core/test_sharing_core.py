@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import Problem
 from contracts.events import SPEAKERS, Speaker
 from contracts.events.hub import (
+    ImageDeleted,
     ImageRegistered,
     VersionAvailable,
     VersionDeployed,
@@ -181,6 +182,22 @@ def test_what_the_catalog_says_of_an_image_may_come_in_any_order_and_again() -> 
     image = world.get(IMAGE, IMAGE_ID)
     assert image is not None
     assert (image.owner, image.ready, image.members) == ("acme", True, 0)
+
+
+@pytest.mark.parametrize("late", [REGISTERED, DEPLOYED, AVAILABLE])
+async def test_a_deleted_image_is_there_for_nobody_any_more(tmp_path: Path, late: Any) -> None:
+    world = World()
+    world.do("offer")
+    world.do("accept", MEMBER_)
+    world.say(ImageDeleted(image=IMAGE_ID, tenant="acme", revision=9), "catalog")
+    world.say(late, "catalog")
+    for verb, actor in (("offer", OWNER), ("revoke", OWNER), ("accept", MEMBER_), ("reject", MEMBER_)):
+        assert world.do(verb, actor, member="delta" if verb == "offer" else "beta").code == "image_not_found"
+    async with stored(world, tmp_path / "db") as reader:
+        for actor in (OWNER, MEMBER_):
+            reply = await QUERIES[ListMembers](ListMembers(actor=actor, image=IMAGE_ID), reader)
+            assert isinstance(reply, Problem)
+            assert reply.code == "image_not_found"
 
 
 def test_an_image_has_no_more_members_than_allowed_and_a_revoked_one_makes_room() -> None:

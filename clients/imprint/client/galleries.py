@@ -43,9 +43,10 @@ class Galleries(Connection):
         """What the tenant may hold and holds; operators may name another one."""
         return await self._get("/v1/quota", QuotaView, tenant=tenant)
 
-    async def set_quota(self, tenant: str, quota: Quota) -> QuotaView:
-        """Set what a tenant may hold over all its galleries."""
-        return await self._write("PUT", f"/v1/quotas/{segment(tenant)}", msgspec.to_builtins(quota), QuotaView)
+    async def set_quota(self, tenant: str, quota: Quota, revision: int | None = None) -> QuotaView:
+        """Set what a tenant may hold over all its galleries; with ``revision`` only over that one (0: none was set)."""
+        path, body = f"/v1/quotas/{segment(tenant)}", msgspec.to_builtins(quota)
+        return await self._write("PUT", path, body, QuotaView, revision=revision)
 
     async def retentions(self) -> list[RetentionView]:
         """All retention policies, by name."""
@@ -73,28 +74,29 @@ class Galleries(Connection):
         """The system's flavours and the tenant's own, by name."""
         return await self._all("/v1/flavours", FlavourPage)
 
-    async def set_flavour(self, flavour: Flavour) -> FlavourView:
-        """Make a flavour, or replace the one of its name."""
+    async def set_flavour(self, flavour: Flavour, revision: int | None = None) -> FlavourView:
+        """Make a flavour, or replace the one of its name; with ``revision`` only that one (0: none)."""
         body = _unnamed(flavour)
         body.pop("system")
-        return await self._write("PUT", f"/v1/flavours/{segment(flavour.name)}", body, FlavourView)
+        return await self._write("PUT", _flavour(flavour.name), body, FlavourView, revision=revision)
 
-    async def drop_flavour(self, name: str) -> None:
+    async def drop_flavour(self, name: str, revision: int | None = None) -> None:
         """Remove a flavour that no image names."""
-        await self._command("DELETE", f"/v1/flavours/{segment(name)}")
+        await self._command("DELETE", _flavour(name), revision=revision)
 
     async def namespaces(self) -> list[NamespaceView]:
         """All namespaces, by name."""
         return await self._all("/v1/namespaces", NamespacePage)
 
-    async def set_namespace(self, namespace: Namespace) -> NamespaceView:
-        """Make or replace the schemas of properties, and the predefined tags, of a namespace."""
-        path = f"/v1/namespaces/{segment(namespace.name)}"
-        return await self._write("PUT", path, _unnamed(namespace), NamespaceView)
+    async def set_namespace(self, namespace: Namespace, revision: int | None = None) -> NamespaceView:
+        """Make or replace the schemas of properties, and the predefined tags, of a namespace; with ``revision`` only of
+        that one (0: none)."""
+        path, body = _namespace(namespace.name), _unnamed(namespace)
+        return await self._write("PUT", path, body, NamespaceView, revision=revision)
 
-    async def drop_namespace(self, name: str) -> None:
+    async def drop_namespace(self, name: str, revision: int | None = None) -> None:
         """Remove a namespace; the properties of images stay."""
-        await self._command("DELETE", f"/v1/namespaces/{segment(name)}")
+        await self._command("DELETE", _namespace(name), revision=revision)
 
     async def audit(self, about: str | None = None, actor: str | None = None) -> AsyncIterator[AuditPage]:
         """The audit log page by page, the oldest entries first; it may be long."""
@@ -113,6 +115,14 @@ def _gallery(gallery: str) -> str:
 
 def _retention(name: str) -> str:
     return f"/v1/retentions/{segment(name)}"
+
+
+def _flavour(name: str) -> str:
+    return f"/v1/flavours/{segment(name)}"
+
+
+def _namespace(name: str) -> str:
+    return f"/v1/namespaces/{segment(name)}"
 
 
 def _unnamed(thing: msgspec.Struct) -> dict[str, Any]:

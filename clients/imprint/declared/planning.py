@@ -14,7 +14,7 @@ from imprint.client import Client
 from imprint.declared import versions
 from imprint.declared.difference import current, differing, fixed, in_words, patch, plain, split
 from imprint.declared.document import Document, ImageToHave, MarkerToHave, said, whole
-from imprint.declared.steps import Act, Carrier, Difference, Step, changed_meanwhile
+from imprint.declared.steps import Act, Carrier, Difference, Step
 from imprint.exits import ImprintError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -85,39 +85,35 @@ def _edit_gallery(name: str, changes: dict[str, Any], revision: int) -> Act:
 
 
 async def _namespaces(client: Client, document: Document, given: Mapping[str, Any], found: Difference) -> None:
-    async def read() -> dict[str, Namespace]:
-        return {one.namespace.name: one.namespace for one in await client.namespaces()}
-
-    there = await read() if document.namespaces else {}
+    there = {one.namespace.name: one for one in await client.namespaces()} if document.namespaces else {}
     for namespace, text in zip(document.namespaces, given.get("namespaces") or (), strict=True):
-        before = there.get(namespace.name)
-
-        async def act(
-            carrier: Carrier, wanted: Namespace = namespace, text: Any = text, before: Namespace | None = before
-        ) -> None:
-            if (await read()).get(wanted.name) != before:
-                raise changed_meanwhile(f"Namespace {wanted.name}")
-            await carrier.client.set_namespace(_over(before, wanted, text))
-
+        view = there.get(namespace.name)
+        before, revision = (None, 0) if view is None else (view.namespace, view.revision)
+        act = _set_namespace(before, namespace, text, revision)
         found.steps.append(_replaced("namespace", namespace.name, said(namespace, text), before, act))
 
 
+def _set_namespace(before: Namespace | None, wanted: Namespace, text: Any, revision: int) -> Act:
+    async def act(carrier: Carrier) -> None:
+        await carrier.client.set_namespace(_over(before, wanted, text), revision)
+
+    return act
+
+
 async def _flavours(client: Client, document: Document, given: Mapping[str, Any], found: Difference) -> None:
-    async def read() -> dict[str, Flavour]:
-        return {one.flavour.name: one.flavour for one in await client.flavours()}
-
-    there = await read() if document.flavours else {}
+    there = {one.flavour.name: one for one in await client.flavours()} if document.flavours else {}
     for flavour, text in zip(document.flavours, given.get("flavours") or (), strict=True):
-        before = there.get(flavour.name)
-
-        async def act(
-            carrier: Carrier, wanted: Flavour = flavour, text: Any = text, before: Flavour | None = before
-        ) -> None:
-            if (await read()).get(wanted.name) != before:
-                raise changed_meanwhile(f"Flavour {wanted.name}")
-            await carrier.client.set_flavour(_over(before, wanted, text))
-
+        view = there.get(flavour.name)
+        before, revision = (None, 0) if view is None else (view.flavour, view.revision)
+        act = _set_flavour(before, flavour, text, revision)
         found.steps.append(_replaced("flavour", flavour.name, said(flavour, text), before, act))
+
+
+def _set_flavour(before: Flavour | None, wanted: Flavour, text: Any, revision: int) -> Act:
+    async def act(carrier: Carrier) -> None:
+        await carrier.client.set_flavour(_over(before, wanted, text), revision)
+
+    return act
 
 
 def _over(before: S | None, wanted: S, text: Any) -> S:

@@ -52,10 +52,12 @@ class GetGallery(Request, frozen=True, kw_only=True, tag="query.catalog.gallery"
 
 
 class SetQuota(Command, frozen=True, kw_only=True, tag="command.catalog.set_quota"):
-    """Operator: what a tenant may hold over all its galleries; a bound of None is the settings'."""
+    """Operator: what a tenant may hold over all its galleries; a bound of None is the settings'. With ``revision`` only
+    if that is the quota's own, 0 where none was set (``revision_mismatch``)."""
 
     tenant: Name
     quota: Quota
+    revision: int | None = None
 
 
 class GetQuota(Request, frozen=True, kw_only=True, tag="query.catalog.quota"):
@@ -99,15 +101,18 @@ class RunRetention(Command, frozen=True, kw_only=True, tag="command.catalog.run_
 
 
 class SetFlavour(Command, frozen=True, kw_only=True, tag="command.catalog.set_flavour"):
-    """Make a self-defined flavour, or replace it. System defaults stay as they are."""
+    """Make a self-defined flavour, or replace it. System defaults stay as they are. With ``revision`` only if that is
+    the flavour's own, 0 where there is none (``revision_mismatch``)."""
 
     flavour: Flavour
+    revision: int | None = None
 
 
 class DropFlavour(Command, frozen=True, kw_only=True, tag="command.catalog.drop_flavour"):
     """Forget a self-defined flavour that no image names."""
 
     name: Name
+    revision: int | None = None
 
 
 class ListFlavours(Request, frozen=True, kw_only=True, tag="query.catalog.flavours"):
@@ -115,15 +120,18 @@ class ListFlavours(Request, frozen=True, kw_only=True, tag="query.catalog.flavou
 
 
 class SetNamespace(Command, frozen=True, kw_only=True, tag="command.catalog.set_namespace"):
-    """Make or replace property schemas and predefined tags; what images have already stays."""
+    """Make or replace property schemas and predefined tags; what images have already stays. With ``revision`` only if
+    that is the namespace's own, 0 where there is none (``revision_mismatch``)."""
 
     namespace: Namespace
+    revision: int | None = None
 
 
 class DropNamespace(Command, frozen=True, kw_only=True, tag="command.catalog.drop_namespace"):
     """Forget a namespace; the properties of images stay, free."""
 
     name: Name
+    revision: int | None = None
 
 
 class ListNamespaces(Request, frozen=True, kw_only=True, tag="query.catalog.namespaces"):

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from contracts.definition import Deprecation, TagKey, Tags
-from contracts.names import Number, Text
+from contracts.names import Number, PodName, Text
 from contracts.requests.base import Command, Request
+from contracts.terms import Label, LabelValue
 
 Hours = Annotated[float, msgspec.Meta(ge=0, le=24 * 30)]
 
@@ -152,8 +153,11 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     """A stage of a move: the pools on pods with one of these values of a label, or on these pods. A pool that no ring
     names goes with the last."""
 
-    pods: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()
-    labels: Annotated[dict[str, tuple[str, ...]], msgspec.Meta(max_length=16)] = {}
+    pods: Annotated[tuple[PodName, ...], msgspec.Meta(max_length=256)] = ()
+    labels: Annotated[
+        dict[Label, Annotated[tuple[LabelValue, ...], msgspec.Meta(min_length=1, max_length=64)]],
+        msgspec.Meta(max_length=16),
+    ] = {}
 
 
 class RollbackMarker(Command, frozen=True, kw_only=True, tag="command.catalog.rollback_marker"):

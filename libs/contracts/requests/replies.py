@@ -130,7 +130,8 @@ class NamespacePage(_Page, frozen=True, kw_only=True, tag="namespace_page"):
 
 
 class AuditPage(_Page, frozen=True, kw_only=True, tag="audit_page"):
-    """``sequence`` and ``head`` are those of the newest entry of all: a log that ends before it was cut."""
+    """``sequence`` and ``head`` are those of the newest entry of all: a log that ends before it was cut. Whoever sees
+    his tenant's entries only is not told them."""
 
     items: tuple[AuditView, ...]
     sequence: int = 0

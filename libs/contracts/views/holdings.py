@@ -27,11 +27,13 @@ class GalleryView(View, frozen=True, kw_only=True, tag="gallery"):
 
 
 class QuotaView(View, frozen=True, kw_only=True, tag="quota"):
-    """What a tenant may hold over all its galleries, and what it holds."""
+    """What a tenant may hold over all its galleries, and what it holds. ``revision`` is the quota's, 0 as long as none
+    was set."""
 
     tenant: str
     quota: Quota
     usage: Usage
+    revision: int = 0
 
 
 class RetentionView(View, frozen=True, kw_only=True, tag="retention"):
@@ -56,16 +58,18 @@ class VictimView(View, frozen=True, kw_only=True, tag="victim"):
 
 
 class FlavourView(View, frozen=True, kw_only=True, tag="flavour"):
-    """A flavour; ``images`` counts those that name it."""
+    """A flavour; ``images`` counts those that name it. ``revision`` is 0 for a system default."""
 
     flavour: Flavour
     images: int = 0
+    revision: int = 0
 
 
 class NamespaceView(View, frozen=True, kw_only=True, tag="namespace"):
     """Property schemas and predefined tags."""
 
     namespace: Namespace
+    revision: int = 1
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):

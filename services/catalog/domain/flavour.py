@@ -30,10 +30,12 @@ SYSTEM: dict[str, Flavour] = {
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A flavour that is self-defined, or a system default that an image names; ``images`` counts those that do."""
+    """A flavour that is self-defined, or a system default that an image names; ``images`` counts those that do.
+    ``revision`` tells what was said of it, not what names it; a system default has none."""
 
     flavour: Flavour
     images: int = 0
+    revision: int = 0
 
 
 def known(name: str, kept: Kept | None) -> Kept | None:
@@ -57,7 +59,7 @@ def counted(name: str, kept: Kept | None, more: int) -> Kept | None:
     if found is None:
         return None
     images = max(found.images + more, 0)
-    return None if found.flavour.system and not images else Kept(flavour=found.flavour, images=images)
+    return None if found.flavour.system and not images else msgspec.structs.replace(found, images=images)
 
 
 def objection_to_name(name: str | None, kept: Kept | None) -> Problem | None:

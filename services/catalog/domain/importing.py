@@ -196,6 +196,13 @@ def _repeated(version: Deployed, id: str, said: Said) -> list[Event]:
     return [SourceReleased(pod=version.source.pod, version=id, source=version.source)] if same else []
 
 
+def unreleased(version: Version) -> bool:
+    """Whether the source of a *convert* may go and its pod did not say yet that it is gone."""
+    if isinstance(version, Pending | DeployingVm | Cancelled) or version.manifest is None or gone(version.life):
+        return False
+    return version.mode == "convert" and not version.source_deleted
+
+
 def _started(version: Pending, id: str) -> VersionStarted:
     return VersionStarted(version=id, image=version.image, number=version.number, revision=version.revision + 1)
 

@@ -35,9 +35,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retentions(msgspec.Struct, frozen=True, kw_only=True):
-    """All retention policies of a tenant, by name."""
+    """All retention policies of a tenant, by name. ``highest`` is the highest revision of those that were dropped."""
 
     by: dict[str, Policy] = {}
+    highest: int = 0
 
     @property
     def in_force(self) -> list[Retention]:

@@ -14,9 +14,10 @@ WHAT = ("galleries", "images", "versions", "bytes")
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """What a tenant holds over all its galleries, whose names are ``galleries``. A bound of ``quota`` that is None is
-    the settings'."""
+    the settings'; ``revision`` is the quota's, 0 as long as none was set."""
 
     quota: Quota = Quota()
+    revision: int = 0
     usage: Usage = Usage()
     galleries: tuple[str, ...] = ()
 

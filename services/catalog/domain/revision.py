@@ -20,6 +20,12 @@ def above(state: T, floor: int) -> T:
     return state if state.revision >= floor else msgspec.structs.replace(state, revision=floor)
 
 
+def following(own: int, highest: int, floor: int) -> int:
+    """The revision after ``own``; of what is made (``own`` is 0) the one after ``highest``, which what is gone had: no
+    revision comes back under which somebody knows something else."""
+    return max(own or highest, floor) + 1
+
+
 def next_publication(number: int, floor: int) -> int:
     """The number of the publish after ``number``, and after any that was given out."""
     return max(number, floor) + 1

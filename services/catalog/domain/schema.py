@@ -27,12 +27,21 @@ class Predefined(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] = ()
 
 
+class KeptNamespace(msgspec.Struct, frozen=True, kw_only=True):
+    """A namespace as it is kept."""
+
+    namespace: Namespace
+    revision: int = 1
+
+
 class Defined(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tenant has defined, by name: what is looked for when an image says something of itself."""
+    """What a tenant has defined, by name: what is looked for when an image says something of itself. ``highest`` is the
+    highest revision of what was dropped."""
 
     flavours: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     tags: dict[str, Predefined] = {}
+    highest: int = 0
 
 
 NOTHING = Defined()

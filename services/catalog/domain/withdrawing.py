@@ -48,6 +48,15 @@ UNHEARD = Failure(
 )
 
 
+INSTEAD = {
+    "publish": "Unpublish the version to remove its copies, or edit its placement to remove some.",
+    "unpublish": "Wait for its end, then publish the version again.",
+    "delete": "Restore the version where it is soft-deleted; what is being deleted for good does not come back.",
+    "assign": "Roll the marker back, or edit or delete the assignment: that takes the place of this job.",
+}
+"""What to do in place of cancelling, by kind of job."""
+
+
 def decide_cancel(version: Version, id: str, floor: int = 0) -> list[Event] | Problem:
     """Give up the publish or the import under way, also a publish of up to ``floor`` that is not known
     here. Nothing is said when it is being given up already."""
@@ -61,13 +70,9 @@ def decide_cancel(version: Version, id: str, floor: int = 0) -> list[Event] | Pr
     return nothing_under_way(f"version {version.number} is {version.__struct_config__.tag}")
 
 
-def nothing_under_way(detail: str) -> Problem:
-    """The refusal to cancel what does not run."""
-    return Problem(
-        code="not_cancellable",
-        detail=detail,
-        hint="Unpublish the version to remove its copies, or edit its placement to remove some.",
-    )
+def nothing_under_way(detail: str, kind: str = "publish") -> Problem:
+    """The refusal to cancel what does not run, or what a job of this ``kind`` does."""
+    return Problem(code="not_cancellable", detail=detail, hint=INSTEAD.get(kind, INSTEAD["publish"]))
 
 
 def decide_unpublish(version: Version, id: str, floor: int = 0) -> list[Event] | Problem:

@@ -17,7 +17,7 @@ async def list_flavours(query: ListFlavours, reader: Reader) -> FlavourPage:
         kept = FLAVOUR.decode(body)
         system = SYSTEM.get(kept.flavour.name)
         found[kept.flavour.name] = kept if system is None else Kept(flavour=system, images=kept.images)
-    return FlavourPage(items=tuple(flavour_view(found[name].flavour, found[name].images) for name in sorted(found)))
+    return FlavourPage(items=tuple(flavour_view(found[name]) for name in sorted(found)))
 
 
 async def list_namespaces(query: ListNamespaces, reader: Reader) -> NamespacePage:

@@ -99,7 +99,8 @@ async def get_image(query: GetImage, reader: Reader) -> ImageView | Problem:
 
 
 def _view(id: str, image: Image, latest: str | None, usable: bool, now: datetime) -> ImageView:
-    number = None if latest is None or image.life.disabled else ranked(latest)
+    out = image.life.disabled or image.life.deprecation == "OBSOLETE"
+    number = None if latest is None or out else ranked(latest)
     return image_view(id, image, number, usable=usable, at=now)
 
 

@@ -1,16 +1,14 @@
 """Markers, who uses a version, and what it was made from."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from catalog import pages
-from catalog.documents import ASSIGNMENT, IMAGE, MARKERS, USES, VERSION
+from catalog.documents import IMAGE, MARKERS, USES, VERSION
 from catalog.domain.image import Image
 from catalog.domain.lives import state_of
 from catalog.domain.marker import Marker, Markers, frozen, marker_not_found, named
 from catalog.domain.uses import Use, Uses
-from catalog.queries.named import find, find_version
+from catalog.queries.named import find, find_version, seen
 from catalog.references import image_not_found
 from catalog.views.marker import marker_view
 from contracts.errors import Problem
@@ -29,10 +27,6 @@ from runtime.store import Reader
 DEEPEST = 100
 """How many ancestors are told."""
 
-ASSIGNMENTS = """
-    SELECT a.id, a.body FROM json_each(?) AS page
-    CROSS JOIN documents AS a ON a.kind = 'assignment' AND a.id = page.value"""
-
 
 async def list_markers(query: ListMarkers, reader: Reader) -> MarkerPage | Problem:
     """All markers of an image, by name."""
@@ -40,7 +34,8 @@ async def list_markers(query: ListMarkers, reader: Reader) -> MarkerPage | Probl
     if found is None:
         return image_not_found(query.image)
     markers = await reader.get(MARKERS, found[0]) or Markers()
-    items = [await _view(*found, name, markers.by[name], reader) for name in sorted(markers.by)]
+    tenant = query.actor.tenant
+    items = [await _view(*found, name, markers.by[name], tenant, reader) for name in sorted(markers.by)]
     return MarkerPage(items=tuple(items))
 
 
@@ -51,7 +46,9 @@ async def get_marker(query: GetMarker, reader: Reader) -> MarkerView | Problem:
         return image_not_found(query.image)
     markers = await reader.get(MARKERS, found[0])
     marker = named(markers, query.marker)
-    return marker_not_found(query.marker) if marker is None else await _view(*found, query.marker, marker, reader)
+    if marker is None:
+        return marker_not_found(query.marker)
+    return await _view(*found, query.marker, marker, query.actor.tenant, reader)
 
 
 async def get_users(query: GetUsers, reader: Reader) -> UserPage | Problem:
@@ -69,9 +66,8 @@ async def get_users(query: GetUsers, reader: Reader) -> UserPage | Problem:
     _, image, id, _ = found
     uses = await reader.get(USES, id) or Uses()
     used = [(key, use) for key, use in sorted(uses.by.items()) if use.runs or use.wanted]
-    if image.tenant != tenant:
-        used = await _own(used, tenant, reader)
-    rows = [(key, "", use) for key, use in used if cursor is None or key > cursor]
+    known = await seen({_assignment(key) for key, _ in used}, image, tenant, reader)
+    rows = [(key, "", use) for key, use in used if _assignment(key) in known and (cursor is None or key > cursor)]
     page = pages.cut(rows[: limit + 1], limit, body=1)
     return UserPage(items=tuple(_user(key, use) for key, _, use in page.rows), next=page.next)
 
@@ -108,16 +104,19 @@ def _visible(owner: str, image: Image | None, tenant: str) -> bool:
     return owner == tenant or (image is not None and image.image_class == "standard")
 
 
-async def _view(id: str, image: Image, name: str, marker: Marker, reader: Reader) -> MarkerView:
+async def _view(id: str, image: Image, name: str, marker: Marker, tenant: str, reader: Reader) -> MarkerView:
+    """A marker; of another tenant's (of the standard class) with the own assignments only, and without what became of
+    those of others in a staged move."""
     version = await reader.get(VERSION, marker.version)
+    if image.tenant != tenant:
+        bound = await seen(marker.bound, image, tenant, reader)
+        rollout = marker.rollout and msgspec.structs.replace(marker.rollout, failed=0, failure=None)
+        marker = msgspec.structs.replace(marker, bound=tuple(sorted(bound)), rollout=rollout)
     return marker_view(id, name, marker, frozen=frozen(image, version))
 
 
-async def _own(used: Sequence[tuple[str, Use]], tenant: str, reader: Reader) -> list[tuple[str, Use]]:
-    ids = msgspec.json.encode(sorted({key.partition("/")[0] for key, _ in used})).decode()
-    rows = await reader.rows(ASSIGNMENTS, (ids,))
-    own = {id for id, body in rows if ASSIGNMENT.decode(body).tenant == tenant}
-    return [(key, use) for key, use in used if key.partition("/")[0] in own]
+def _assignment(key: str) -> str:
+    return key.partition("/")[0]
 
 
 def _user(key: str, use: Use) -> UserView:

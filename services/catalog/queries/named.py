@@ -1,9 +1,13 @@
 """Finding what a query names: an image, its `latest`, the versions and the counts that are shown with it."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
+import msgspec
+
 from catalog.documents import (
+    ASSIGNMENT,
     GALLERY,
     GALLERY_NAME,
     IMAGE,
@@ -44,6 +48,9 @@ LATEST_ON_POD = """
     ) ORDER BY rank DESC LIMIT 1"""
 ELIGIBLE = "SELECT 1 FROM versions WHERE image = ? AND usable = 1 AND eligible = 1 LIMIT 1"
 USABLE = "SELECT 1 FROM versions WHERE image = ? AND usable = 1 AND NOT disabled AND removal IS NULL LIMIT 1"
+ASSIGNMENTS = """
+    SELECT a.id, a.body FROM json_each(?) AS page
+    CROSS JOIN documents AS a ON a.kind = 'assignment' AND a.id = page.value"""
 NEWEST_OF_NUMBER = """
     SELECT id, body FROM versions WHERE image = ? AND place > ? AND place < ? ORDER BY place DESC LIMIT 1"""
 
@@ -97,6 +104,14 @@ async def latest(id: str, image: Image, pod: str | None, reader: Reader) -> tupl
             hint="Enable the image first; its versions can still be looked at by number.",
             data={"image": id},
         )
+    if image.life.deprecation == "OBSOLETE":
+        instead = image.life.replacement
+        return Problem(
+            code="no_latest",
+            detail=f"image {image.name} is obsolete, and with it all its versions",
+            hint=f"Use image {instead} instead." if instead else "Use another image.",
+            data={"image": id, "replacement": instead},
+        )
     rows = await reader.rows(LATEST if pod is None else ELIGIBLE, (id,))
     if not rows:
         return Problem(
@@ -139,3 +154,13 @@ async def find_gallery(tenant: str, text: str, reader: Reader) -> Gallery | None
         key = claim.id
     gallery = await reader.get(GALLERY, key)
     return gallery if gallery is not None and gallery.tenant == tenant else None
+
+
+async def seen(assignments: Collection[str], image: Image, tenant: str, reader: Reader) -> set[str]:
+    """Those of ``assignments`` (ids) of ``image`` that a tenant may know of: all when the image is its own, and of an
+    image of the standard class its own ones."""
+    if image.tenant == tenant or not assignments:
+        return set(assignments)
+    ids = msgspec.json.encode(sorted(assignments)).decode()
+    rows = await reader.rows(ASSIGNMENTS, (ids,))
+    return {id for id, body in rows if ASSIGNMENT.decode(body).tenant == tenant}

@@ -15,7 +15,7 @@ from catalog.domain.removal import assignments_of, markers_of
 from catalog.filters import Condition, Field, conditions, order
 from catalog.pages import Value
 from catalog.queries.listing import Along, compared, moment, told, walk
-from catalog.queries.named import find, find_version, latest
+from catalog.queries.named import find, find_version, latest, seen
 from catalog.references import image_not_found
 from catalog.views import version_view
 from contracts.errors import Problem
@@ -92,7 +92,7 @@ async def list_versions(query: ListVersions, reader: Reader) -> VersionPage | Pr
     along = Along("versions", keys, sort.down, [("image = ?", image_id)])
     rows, end = await walk(along, cursor, _others(query, terms, image, markers), limit + 1, reader)
     page = pages.cut(rows, limit, body=2)
-    items = await _views(page.rows, image, markers, reader)
+    items = await _views(page.rows, image, markers, query.actor.tenant, reader)
     next = page.next or (None if end is None else pages.cursor_at(end))
     items, next = pages.fit(items, [row[0] for row in page.rows], next)
     return VersionPage(items=items, next=next)
@@ -122,7 +122,7 @@ async def get_version(query: GetVersion, reader: Reader) -> VersionView | Proble
         version,
         image,
         markers=markers_of(markers, id),
-        used_by=len(assignments_of(uses)),
+        used_by=len(await seen(assignments_of(uses), image, query.actor.tenant, reader)),
         where=tuple([_placed(*row) for row in await reader.rows(COPIES, (f"{id}_", f"{id}`"))]),
         at=datetime.now(UTC),
     )
@@ -156,10 +156,12 @@ def _others(
 
 
 async def _views(
-    rows: Sequence[tuple[Any, ...]], image: Image, markers: Markers | None, reader: Reader
+    rows: Sequence[tuple[Any, ...]], image: Image, markers: Markers | None, tenant: str, reader: Reader
 ) -> tuple[VersionView, ...]:
     ids = msgspec.json.encode([id for _, id, _ in rows]).decode()
-    used = {id: len(assignments_of(USES.decode(body))) for id, body in await reader.rows(USED_BY, (ids,))}
+    uses = {id: assignments_of(USES.decode(body)) for id, body in await reader.rows(USED_BY, (ids,))}
+    known = await seen({one for own in uses.values() for one in own}, image, tenant, reader)
+    used = {id: len(own & known) for id, own in uses.items()}
     now = datetime.now(UTC)
     return tuple(
         version_view(id, VERSION.decode(body), image, markers=markers_of(markers, id), used_by=used.get(id, 0), at=now)

@@ -1,14 +1,15 @@
 """Flavours and namespaces as people see them."""
 
-from contracts.definition import Flavour, Namespace
+from catalog.domain.flavour import Kept
+from catalog.domain.schema import KeptNamespace
 from contracts.views import FlavourView, NamespaceView
 
 
-def flavour_view(flavour: Flavour, images: int = 0) -> FlavourView:
-    """A flavour that ``images`` images name."""
-    return FlavourView(flavour=flavour, images=images)
+def flavour_view(kept: Kept) -> FlavourView:
+    """A flavour, and how many images name it."""
+    return FlavourView(flavour=kept.flavour, images=kept.images, revision=kept.revision)
 
 
-def namespace_view(namespace: Namespace) -> NamespaceView:
+def namespace_view(kept: KeptNamespace) -> NamespaceView:
     """A namespace."""
-    return NamespaceView(namespace=namespace)
+    return NamespaceView(namespace=kept.namespace, revision=kept.revision)

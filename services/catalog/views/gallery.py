@@ -26,7 +26,8 @@ def gallery_view(gallery: Gallery) -> GalleryView:
 def quota_view(tenant: str, tally: Tally | None, default: Quota) -> QuotaView:
     """What ``tenant`` may hold, ``default`` being the settings', and holds."""
     tally = tally or Tally()
-    return QuotaView(tenant=tenant, quota=quotas.limits(tally.quota, default), usage=tally.usage)
+    limits = quotas.limits(tally.quota, default)
+    return QuotaView(tenant=tenant, quota=limits, usage=tally.usage, revision=tally.revision)
 
 
 def retention_view(policy: Policy) -> RetentionView:

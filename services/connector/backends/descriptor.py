@@ -98,7 +98,7 @@ def listed(name: str, at: int, kind: SourceKind, *, locked: bool) -> Vm:
         machine = read(name, at)
         disks = tuple(_listed(disk, at) for disk in machine.ordered)
     except Refused:
-        return Vm(name=name, os_type="unknown", power="unknown", locked=locked, disks=(), kind=kind)
+        return unknown(name, kind, locked=locked)
     return Vm(
         name=name,
         os_type=machine.os_type or "unknown",
@@ -108,6 +108,11 @@ def listed(name: str, at: int, kind: SourceKind, *, locked: bool) -> Vm:
         kind=kind,
         capabilities=machine.capabilities or (),
     )
+
+
+def unknown(name: str, kind: SourceKind, *, locked: bool = False) -> Vm:
+    """A machine of which no more is known than that it is there."""
+    return Vm(name=name, os_type="unknown", power="unknown", locked=locked, disks=(), kind=kind)
 
 
 def opened(disks: Iterable[MachineDisk], at: int) -> list[SourceDisk]:

@@ -31,7 +31,9 @@ class Machines:
 
     def listed(self) -> list[Vm]:
         return [
-            descriptor.listed(name, at, self._kind, locked=locks.holder(locks.LOCK, at) is not None)
+            descriptor.unknown(name, self._kind)
+            if at is None
+            else descriptor.listed(name, at, self._kind, locked=locks.holder(locks.LOCK, at) is not None)
             for name, at in self._each()
         ]
 
@@ -43,7 +45,8 @@ class Machines:
     def unlock(self, version: str) -> None:
         if self._kind == "vm":
             for _, at in self._each():
-                locks.release(locks.LOCK, at, version)
+                if at is not None:
+                    locks.release(locks.LOCK, at, version)
 
     def traits(self, name: str) -> Traits:
         with self.folder(name) as at:
@@ -89,12 +92,16 @@ class Machines:
         with folders.folder(name, self._at) as at:
             yield at
 
-    def _each(self) -> Iterator[tuple[str, int]]:
-        """Every machine with its open folder; one that goes away meanwhile is left out."""
+    def _each(self) -> Iterator[tuple[str, int | None]]:
+        """Every machine with its open folder, none for one that nobody lets us look into; one that goes away meanwhile
+        is left out."""
         for name in folders.folders(self._at):
             try:
                 at = folders.open_folder(name, self._at)
             except FileNotFoundError:
+                continue
+            except PermissionError:
+                yield name, None
                 continue
             try:
                 yield name, at

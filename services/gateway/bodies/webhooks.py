@@ -4,12 +4,12 @@ from typing import Annotated
 
 import msgspec
 
-from contracts.names import PodName, Text
+from contracts.names import ID, PodName, Text
 from contracts.requests.notifier import Pattern, Secret, Url
 from gateway.bodies.base import Body
 
 Events = Annotated[tuple[Pattern, ...], msgspec.Meta(min_length=1, max_length=64)]
-Ids = Annotated[tuple[str, ...], msgspec.Meta(max_length=64)]
+Ids = Annotated[tuple[Annotated[str, msgspec.Meta(pattern=ID, max_length=32)], ...], msgspec.Meta(max_length=64)]
 Pods = Annotated[tuple[PodName, ...], msgspec.Meta(max_length=256)]
 
 

@@ -18,7 +18,7 @@ from contracts.requests import (
     SetNamespace,
 )
 from contracts.views import FlavourView, NamespaceView
-from gateway.answers import Key, does, reads, writes
+from gateway.answers import IfMatch, Key, does, etag, reads, revision_in, writes
 from gateway.bodies import FlavourToSet, NamespaceToSet, read
 from gateway.bodies.base import convert, fields
 from gateway.door import Services, answer, done, flavour_in, namespace_in
@@ -45,15 +45,24 @@ async def list_flavours(door: Services, request: Request[Any, Any, Any]) -> Resp
     summary="Set a flavour",
     tags=TAGS,
     responses=writes(
-        200, shape(FlavourView), "The flavour.", "flavour_not_found", "flavour_system", "limit_exceeded", "forbidden"
+        200, shape(FlavourView), "The flavour.", "flavour_not_found", "flavour_system", "limit_exceeded",
+        "revision_mismatch", "forbidden",
     ),
-)
+)  # fmt: skip
 async def set_flavour(
-    door: Services, request: Request[Any, Any, Any], flavour: FromPath[str], body: RawBody, key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    flavour: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[bytes]:
-    """Make a flavour, or replace the one of this name; the system's stay as they are."""
+    """Make a flavour, or replace the one of this name; `If-Match: "0"` makes it only if there is none. The system's
+    stay as they are."""
     wanted = convert({**fields(read(FlavourToSet, body)), "name": flavour_in(flavour)}, Flavour)
-    return answer(await door.ask(door.order(SetFlavour, request, key, flavour=wanted), FlavourView))
+    asked = door.order(SetFlavour, request, key, flavour=wanted, revision=revision_in(if_match))
+    view = await door.ask(asked, FlavourView)
+    return answer(view, headers=etag(view.revision))
 
 
 @delete(
@@ -62,13 +71,20 @@ async def set_flavour(
     summary="Drop a flavour",
     tags=TAGS,
     status_code=204,
-    responses=does("It is gone.", "flavour_not_found", "flavour_system", "flavour_in_use", "forbidden"),
+    responses=does(
+        "It is gone.", "flavour_not_found", "flavour_system", "flavour_in_use", "revision_mismatch", "forbidden"
+    ),
 )
 async def drop_flavour(
-    door: Services, request: Request[Any, Any, Any], flavour: FromPath[str], key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    flavour: FromPath[str],
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[None]:
     """Remove a flavour that no image names."""
-    await door.ask(door.order(DropFlavour, request, key, name=flavour_in(flavour)), Done)
+    asked = door.order(DropFlavour, request, key, name=flavour_in(flavour), revision=revision_in(if_match))
+    await door.ask(asked, Done)
     return done()
 
 
@@ -91,15 +107,23 @@ async def list_namespaces(door: Services, request: Request[Any, Any, Any]) -> Re
     tags=TAGS,
     responses=writes(
         200, shape(NamespaceView), "The namespace.", "namespace_not_found", "namespace_invalid", "limit_exceeded",
-        "forbidden",
+        "revision_mismatch", "forbidden",
     ),
 )  # fmt: skip
 async def set_namespace(
-    door: Services, request: Request[Any, Any, Any], namespace: FromPath[str], body: RawBody, key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    namespace: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[bytes]:
-    """Make or replace property schemas and predefined tags; what images have already stays."""
+    """Make or replace property schemas and predefined tags; what images have already stays. `If-Match: "0"` makes them
+    only if there are none."""
     wanted = convert({**fields(read(NamespaceToSet, body)), "name": namespace_in(namespace)}, Namespace)
-    return answer(await door.ask(door.order(SetNamespace, request, key, namespace=wanted), NamespaceView))
+    asked = door.order(SetNamespace, request, key, namespace=wanted, revision=revision_in(if_match))
+    view = await door.ask(asked, NamespaceView)
+    return answer(view, headers=etag(view.revision))
 
 
 @delete(
@@ -108,13 +132,20 @@ async def set_namespace(
     summary="Drop a namespace",
     tags=TAGS,
     status_code=204,
-    responses=does("It is gone; the properties of images stay, free.", "namespace_not_found", "forbidden"),
+    responses=does(
+        "It is gone; the properties of images stay, free.", "namespace_not_found", "revision_mismatch", "forbidden"
+    ),
 )
 async def drop_namespace(
-    door: Services, request: Request[Any, Any, Any], namespace: FromPath[str], key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    namespace: FromPath[str],
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[None]:
     """Remove a namespace."""
-    await door.ask(door.order(DropNamespace, request, key, name=namespace_in(namespace)), Done)
+    asked = door.order(DropNamespace, request, key, name=namespace_in(namespace), revision=revision_in(if_match))
+    await door.ask(asked, Done)
     return done()
 
 

@@ -19,7 +19,7 @@ from contracts.requests import (
     SetQuota,
 )
 from contracts.views import GalleryView, QuotaView
-from gateway.answers import Cursor, IfMatch, Key, Limit, does, reads, revision_in, writes
+from gateway.answers import Cursor, IfMatch, Key, Limit, does, etag, reads, revision_in, writes
 from gateway.bodies import GalleryToMake, QuotaToSet, read, read_changes
 from gateway.bodies.base import convert
 from gateway.door import Services, answer, done, gallery_in, tenant_in, thing
@@ -136,7 +136,8 @@ async def drop_gallery(
 )
 async def get_quota(door: Services, request: Request[Any, Any, Any], tenant: Tenant = None) -> Response[bytes]:
     """What the caller's tenant may hold over all its galleries, and what it holds."""
-    return answer(await door.ask(GetQuota(actor=door.actor(request), tenant=tenant), QuotaView))
+    view = await door.ask(GetQuota(actor=door.actor(request), tenant=tenant), QuotaView)
+    return answer(view, headers=etag(view.revision))
 
 
 @put(
@@ -144,14 +145,25 @@ async def get_quota(door: Services, request: Request[Any, Any, Any], tenant: Ten
     operation_id="set_quota",
     summary="Set a tenant's quota",
     tags=TAGS,
-    responses=writes(200, shape(QuotaView), "The quota that is in force now.", "forbidden", "not_found"),
+    responses=writes(
+        200, shape(QuotaView), "The quota that is in force now.", "revision_mismatch", "forbidden", "not_found"
+    ),
 )
 async def set_quota(
-    door: Services, request: Request[Any, Any, Any], tenant: FromPath[str], body: RawBody, key: Key = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    tenant: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
 ) -> Response[bytes]:
-    """For operators: what a tenant may hold over all its galleries; a bound of null is the settings'."""
+    """For operators: what a tenant may hold over all its galleries; a bound of null is the settings'. `If-Match: "0"`
+    sets it only as long as nobody did."""
     quota = convert(read(QuotaToSet, body), Quota)
-    return answer(await door.ask(door.order(SetQuota, request, key, tenant=tenant_in(tenant), quota=quota), QuotaView))
+    name, revision = tenant_in(tenant), revision_in(if_match)
+    asked = door.order(SetQuota, request, key, tenant=name, quota=quota, revision=revision)
+    view = await door.ask(asked, QuotaView)
+    return answer(view, headers=etag(view.revision))
 
 
 HANDLERS = (
