@@ -9,6 +9,7 @@ import click
 from contracts.views import AssignmentView, SeatView
 from imprint import settling
 from imprint.client import Client
+from imprint.copies import standing
 from imprint.fields import if_match, patch, setting
 from imprint.naming import image_and_number
 from imprint.options import current, run, shared
@@ -108,7 +109,7 @@ def show_(assignment: str) -> None:
         click.echo(f"Warning: {plain(warning)}", err=True)
     rows = [
         (pool.pod, pool.state, pool.number, pool.wanted_number, f"{pool.ready} of {pool.seats}", pool.failed,
-         pool.users, when(pool.last_used), f"{pool.failure.code}: {pool.failure.text}" if pool.failure else "")
+         pool.users, when(pool.last_used), standing(pool))
         for pool in view.pods
     ]  # fmt: skip
     print_table(("POD", "STATE", "RUNS", "WANTED", "READY", "FAILED", "USERS", "LAST USED", "WHY"), rows)

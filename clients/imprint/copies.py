@@ -1,6 +1,6 @@
 """How a copy is told to people: as a line of a table, and in words."""
 
-from contracts.views import CopyView
+from contracts.views import CopyView, JobRow, PoolView
 from imprint.output import lasting, size, when
 
 COLUMNS = ("POD", "STATE", "DATASTORE", "ATTEMPT", "DONE", "REUSED", "FROM", "EXPECTED", "WHY")
@@ -14,8 +14,10 @@ WAITS = {
     "pod_offline": "waits for the pod",
     "paused": "paused",
     "not_before": "waits for its time",
+    "copy": "waits for a copy of the version",
+    "users": "waits until its users log off",
 }
-"""What a PENDING copy waits for, in words."""
+"""What a PENDING copy, or a pool, waits for, in words."""
 
 
 def name(copy: CopyView) -> str:
@@ -46,3 +48,9 @@ def why(copy: CopyView) -> str:
     if copy.excluded and copy.state == "AVAILABLE":
         found.append("not latest")
     return "; ".join(found)
+
+
+def standing(target: PoolView | JobRow) -> str:
+    """Why a pool, or another target of a job, stands as it does."""
+    failed = f"{target.failure.code}: {target.failure.text}" if target.failure is not None else ""
+    return failed or WAITS.get(target.reason, target.reason)

@@ -6,6 +6,7 @@ from contracts.requests import Accepted
 from contracts.views import JobView, TimelineView
 from imprint import watch as follow
 from imprint.client import Client
+from imprint.copies import standing
 from imprint.options import current, run, shared
 from imprint.output import lasting, print_json, print_table, show, size, when
 from imprint.terms import Pair
@@ -83,7 +84,7 @@ def _say_progress(view: JobView) -> None:
     rows = [
         (one.pod if one.replica == 0 else f"{one.pod}/{one.replica}", one.state,
          f"{size(one.bytes)} of {size(one.total)}" if one.total else "", f"{size(one.rate)}/s" if one.rate else "",
-         lasting(one.eta), f"{one.failure.code}: {one.failure.text}" if one.failure is not None else "")
+         lasting(one.eta), standing(one))
         for one in view.rows
     ]  # fmt: skip
     if rows:

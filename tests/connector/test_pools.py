@@ -237,8 +237,21 @@ def test_a_data_disk_is_added_at_once_and_keeps_its_content_through_updates(
     assert disk.stat().st_nlink == 1
     told = have(pod, wanting(two, disks=(DataDisk(lun=5, size_gib=1),), rebuild=1), 4)
     assert (told.state, disk.stat().st_size) == ("UPDATE_FAILED", 2 * GIB)
-    assert have(pod, wanting(two, rebuild=1), 5).state == "IN_SYNC"
-    assert not disk.exists()
+
+
+@pytest.mark.parametrize("rebuild", [0, 1])
+def test_a_data_disk_that_an_older_database_of_the_hub_does_not_know_is_kept_and_not_attached(
+    pod: Pod, one: Published, rebuild: int
+) -> None:
+    disks = (DataDisk(lun=5, size_gib=1),)
+    have(pod, wanting(one, disks=disks))
+    with (seat(pod) / "data-5.raw").open("r+b") as file:
+        file.write(b"mine")
+    assert have(pod, wanting(one, rebuild=rebuild), 2).state == "IN_SYNC"
+    assert described(pod)["added"] == []
+    assert have(pod, wanting(one, disks=disks, rebuild=rebuild), 3).state == "IN_SYNC"
+    assert [disk["lun"] for disk in described(pod)["added"]] == [5]
+    assert beginning(seat(pod) / "data-5.raw", 4) == b"mine"
 
 
 def test_a_data_disk_at_the_lun_of_a_disk_of_the_image_is_refused(pod: Pod) -> None:

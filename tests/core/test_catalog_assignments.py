@@ -227,6 +227,22 @@ def test_b5_a_pod_without_the_copy_is_asked_again_later(world: Pools) -> None:
     assert [(one.pod, one.attempt) for one in again] == [("pod-1", 3), ("pod-2", 2)]
 
 
+def test_b5_a_pool_says_what_it_waits_for(world: Pools) -> None:
+    (first,), desks = world.ready()
+    second = world.published(pods=("pod-1",))
+    world.move(number=second.number)
+    assert [pool.waits for pool in (world.pool(desks, "pod-1"), world.pool(desks, "pod-2"))] == ["", "copy"]
+    world.report(desks, "pod-1", "UPDATING", version=first.version, seats=(seat(version=first.version, user="bob"),))
+    view = world.edit(seats=1)
+    assert [(one.state, one.reason) for one in view.pods] == [("UPDATING", "users"), ("UPDATE_PENDING", "copy")]
+    job = world.job(world.assignment(desks).job)
+    assert job.__struct_config__.tag == "PROCESSING"
+    world.copy(planned(second.version, "pod-2", wanted=2))
+    world.copy(available(second.version, "pod-2", revision=4))
+    world.synced(desks)
+    assert [one.reason for one in world.edit(seats=1).pods] == ["", ""]
+
+
 def test_d_8_what_a_pod_says_of_another_pods_pool_or_an_unknown_one_counts_for_nothing(world: Pools) -> None:
     _, desks = world.ready()
     before = dict(world.documents)

@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 import connector
+from contracts.desktops import Customisation
+from contracts.errors import Problem
 from contracts.events import hub
-from contracts.requests import UnpublishVersion
-from harness.asking import IMAGE
+from contracts.requests import CreateAssignment, DropAssignment, GetAssignment, MoveMarker, UnpublishVersion
+from contracts.views import AssignmentView
+from harness.asking import ACTOR, IMAGE
 from harness.house import House, house
 from imprint.local.child import Child
 from runtime.settings import PREFIX
@@ -54,7 +58,7 @@ def doomed() -> list[Doomed]:
     found = []
     for point in POINTS:
         own = point.partition(".")[0]
-        if own in ("withdraw", "pool"):  # neither: see below, and the tests of pools
+        if own in ("withdraw", "pool"):  # neither: see below
             continue
         found += [Doomed(point, phase) for phase in ("import", "copy") if own not in ("import", "copy") or own == phase]
     return found
@@ -188,3 +192,52 @@ async def test_a_connector_that_dies_once_it_dropped_a_copy_says_so_when_it_is_b
             await home.record.expect(hub.CopyRemoved, version=version.id, pod="pod-2")
             assert (marker.exists(), child.deaths) == (True, 1)
             assert home.site("pod-2").items() == home.site("pod-2").staging() == []
+
+
+async def test_f13_a_connector_that_dies_at_any_point_of_a_pools_life_makes_it_what_is_wanted(
+    nats_url: str, tmp_path: Path
+) -> None:
+    points = [point for point in POINTS if point.startswith("pool.")]
+    assert points
+    pods = [re.sub("[^a-z0-9]+", "-", point) for point in points]
+    more: dict[str, dict[str, Any]] = {pod: {"pool_interval": 0.1} for pod in pods}
+    async with house(nats_url, tmp_path, pods=0, more=more) as home, AsyncExitStack() as stack:
+        children: dict[str, tuple[Child, Path]] = {}
+        for pod, point in zip(pods, points, strict=True):
+            home.site(pod).vm("golden", raw(4, seed=1))
+            children[pod] = await stack.enter_async_context(process(home, pod, point))
+            children[pod][1].touch()  # not yet
+        for pod in pods:
+            await home.reachable(pod)
+        for number in ("1.0.0", "1.1.0"):
+            assert (await home.job(await home.import_(pod=pods[0], number=number))).state == "SUCCESS"
+            assert (await home.job(await home.publish(number))).state == "SUCCESS"
+
+        async def until(number: str) -> None:
+            async def reached() -> AssignmentView | None:
+                view = await home.ask(GetAssignment(actor=ACTOR, assignment="lab"))
+                assert isinstance(view, AssignmentView), view
+                ready = [(pool.number, pool.ready) for pool in view.pods] == [(number, 2)] * len(pods)
+                return view if ready and view.state == "IN_SYNC" else None
+
+            await home.record.until(reached, 30)
+
+        given = {"customisation": Customisation(host_name="lab-{pod}-{n}"), "seats": 2, "pods": tuple(pods)}
+        await home.command(MoveMarker, image=IMAGE, marker="prod", number="1.0.0")
+        await home.command(CreateAssignment, name="lab", image=IMAGE, marker="prod", **given)
+        await until("1.0.0")
+        for _, marker in children.values():
+            marker.unlink()
+        await home.command(MoveMarker, image=IMAGE, marker="prod", number="1.1.0")
+        await until("1.1.0")
+        await home.command(DropAssignment, assignment="lab")
+
+        async def gone() -> bool:
+            return isinstance(await home.ask(GetAssignment(actor=ACTOR, assignment="lab")), Problem)
+
+        await home.record.until(gone, 30)
+        for pod, point in zip(pods, points, strict=True):
+            child, marker = children[pod]
+            assert marker.exists(), point
+            assert child.deaths == 1, point
+            assert list(home.site(pod).root.glob("pools/*")) == [], point

@@ -74,7 +74,7 @@ def content_url(image: str, lun: int = 0) -> str:
     return f"/v1/images/{image}/versions/1.0.0/disks/{lun}/content"
 
 
-async def test_a_file_that_is_sent_imported_and_published_comes_back_with_the_same_digest(
+async def test_a13_a_file_that_is_sent_imported_and_published_comes_back_with_the_same_digest(
     home: House, http: httpx.AsyncClient
 ) -> None:
     content = sparse_raw(50)

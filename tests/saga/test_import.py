@@ -17,7 +17,7 @@ from saga.disks import qcow2_of, raw, sparse_raw
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_cloned_vm_becomes_version_1_0_0_with_all_its_disks_and_stays(home: House) -> None:
+async def test_a2_a_cloned_vm_becomes_version_1_0_0_with_all_its_disks_and_stays_b2(home: House) -> None:
     site, os_disk, data_disk = home.site("pod-1"), raw(5), sparse_raw(4, seed=2)
     site.vm("golden", os_disk, data_disk)
     version = await home.imported("default/whole", name="golden")

@@ -55,7 +55,7 @@ async def progress_of(home: House, pod: str) -> AsyncIterator[asyncio.Queue[Prog
         await heard.unsubscribe()
 
 
-async def test_outside_its_hours_a_pod_is_asked_for_nothing_and_receives_once_they_are_lifted(home: House) -> None:
+async def test_i8_outside_its_hours_a_pod_is_asked_for_nothing_and_receives_once_they_are_lifted(home: House) -> None:
     view = await limit(home, "pod-2", closed())
     told = await home.record.expect(to_pods.LimitsChanged, pod="pod-2", revision=view.limits_revision)
     assert told.event.limits == view.limits

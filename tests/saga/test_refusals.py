@@ -110,7 +110,7 @@ async def test_an_image_whose_first_import_failed_has_failed_until_another_succe
     await home.record.expect(hub.ImageAvailable, image=accepted.image)
 
 
-async def test_a_vm_that_is_in_use_is_refused_and_stays_locked_for_whoever_has_it(home: House) -> None:
+async def test_b16_a_vm_that_is_in_use_is_refused_and_stays_locked_for_whoever_has_it(home: House) -> None:
     site = home.site("pod-1")
     site.vm("taken", raw(2))
     lock = site.root / "vms" / "taken" / ".lock"

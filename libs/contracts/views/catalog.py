@@ -120,6 +120,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     eta: float | None = None
     failure: Failure | None = None
+    reason: str = ""
+    """Of a pool, as `PoolView` has it."""
 
 
 class JobView(View, frozen=True, kw_only=True, tag="job"):

@@ -128,7 +128,8 @@ class MarkerView(View, frozen=True, kw_only=True, tag="marker"):
 
 
 class PoolView(View, frozen=True, kw_only=True, tag="pool"):
-    """An assignment on one pod: what runs (``version``) and what is wanted. ``users`` are logged on now."""
+    """An assignment on one pod: what runs (``version``) and what is wanted. ``users`` are logged on now. ``reason`` is
+    what it waits for: ``copy``, an AVAILABLE copy of what is wanted on the pod; ``users``, that they log off."""
 
     pod: str
     state: str
@@ -142,6 +143,7 @@ class PoolView(View, frozen=True, kw_only=True, tag="pool"):
     users: int = 0
     last_used: datetime | None = None
     failure: Failure | None = None
+    reason: str = ""
     updated: datetime
 
 

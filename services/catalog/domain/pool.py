@@ -72,6 +72,15 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         return sum(1 for seat in self.seats if seat.state == "FAILED")
 
     @property
+    def waits(self) -> str:
+        """What it waits for: ``copy``, an AVAILABLE copy of what is wanted on its pod; ``users``, that they log off;
+        empty: for nothing but its pod."""
+        if self.waiting and not self.leaving:
+            return "copy"
+        swaps = not self.forced if self.leaving else self.state == "UPDATING" and self.logoff == "wait"
+        return "users" if swaps and self.users else ""
+
+    @property
     def open(self) -> bool:
         """Whether something is still to come without anybody asking for more."""
         if self.waiting or self.leaving or self.returning:

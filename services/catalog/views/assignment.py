@@ -50,6 +50,7 @@ def pool_view(pod: str, pool: Pool) -> PoolView:
         users=pool.users,
         last_used=pool.last_used,
         failure=pool.failure,
+        reason=pool.waits,
         updated=pool.updated,
     )
 

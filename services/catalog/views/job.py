@@ -78,7 +78,8 @@ def copy_row(pod: str, replica: int, state: str, version: Version, failure: Fail
 
 def pool_row(pod: str, pool: Pool) -> JobRow:
     """A desktop pool on a pod."""
-    return JobRow(pod=pod, state="DELETING" if pool.leaving else pool.state, failure=pool.failure)
+    state = "DELETING" if pool.leaving else pool.state
+    return JobRow(pod=pod, state=state, failure=pool.failure, reason=pool.waits)
 
 
 def _bytes(job: Job, version: Version | None, copies: CopyCounts, rows: Sequence[JobRow]) -> tuple[int, int]:

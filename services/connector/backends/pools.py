@@ -1,9 +1,9 @@
 """Pools in a pod's folder: ``pools/<assignment>/<seat>/``, one folder for each seat.
 
 A seat's folder has ``desktop.json`` (`connector.domain.desktop.Desktop`), the disks of the image, data disks beside
-them (``data-<lun>.raw``, sparse), and ``capsule.json`` where the image is a capsule. Whatever runs the seats writes
-``session.json`` (``{"user", "last_used"}``) into it, an endpoint ``endpoint.json`` (``{"state": "installed" |
-"restarted"}``, perhaps with the ``version`` that it is about).
+them (``data-<lun>.raw``, sparse; one that the description does not name is kept, not attached), and ``capsule.json``
+where the image is a capsule. Whatever runs the seats writes ``session.json`` (``{"user", "last_used"}``) into it, an
+endpoint ``endpoint.json`` (``{"state": "installed" | "restarted"}``, perhaps with the ``version`` that it is about).
 
 A seat comes about in ``.new-<seat>`` and takes its place by one rename; it goes by one rename too. So whatever has a
 seat's own name is whole.
@@ -121,7 +121,6 @@ class DirectoryPools:
             for disk in desktop.added:
                 seatdisks.added(disk, at)
             seatfiles.describe(desktop, at)
-            seatdisks.remove_others(desktop, at)
 
     def _fill(self, original: Placed, desktop: Desktop, pool: int, at: int) -> None:
         """Make the files of a seat in the open folder ``at``; its description comes last."""
@@ -145,8 +144,7 @@ class DirectoryPools:
         seatdisks.check_luns(desktop)
         if folders.has_folder(desktop.name, pool):
             with folders.folder(desktop.name, pool) as before:
-                for kept in desktop.added:
-                    seatdisks.keep(kept, before, at)
+                seatdisks.keep(before, at)
         for disk_added in desktop.added:
             seatdisks.added(disk_added, at)
         seatfiles.describe(desktop, at)

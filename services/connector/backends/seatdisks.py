@@ -1,6 +1,7 @@
 """The disks in a seat's folder: those of the image, and the data disks beside them."""
 
 import os
+import re
 from typing import Final
 
 from connector.backends import folders, reflink
@@ -13,6 +14,7 @@ from contracts.manifest import Disk
 
 STEP: Final = "pool"
 GIB: Final = 1024**3
+_DATA: Final = re.compile(r"data-[0-9]{1,2}\.raw")
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -110,11 +112,18 @@ def added(disk: DataDisk, at: int) -> None:
         _grow(name, at, size)
 
 
-def keep(disk: DataDisk, before: int, at: int) -> None:
-    """Have the data disk of the seat in the open folder ``before`` in ``at`` too; none there is fine."""
-    name = _data_name(disk.lun)
-    if not folders.has_file(name, before):
-        return
+def keep(before: int, at: int) -> None:
+    """Have all data disks of the seat in the open folder ``before`` in ``at`` too.
+
+    No verb takes one from a seat: one that is not wanted is known to a newer database than the hub has now, and holds
+    somebody's data.
+    """
+    for name in folders.names(before):
+        if _DATA.fullmatch(name) is not None and folders.has_file(name, before):
+            _keep(name, before, at)
+
+
+def _keep(name: str, before: int, at: int) -> None:
     try:
         os.link(name, name, src_dir_fd=before, dst_dir_fd=at, follow_symlinks=False)
     except OSError as error:
@@ -125,15 +134,6 @@ def keep(disk: DataDisk, before: int, at: int) -> None:
             reflink.copied(source, at, name)
         finally:
             os.close(source)
-
-
-def remove_others(desktop: Desktop, at: int) -> None:
-    """Remove the data disks that the seat is not to have any more."""
-    wanted = {_data_name(disk.lun) for disk in desktop.added}
-    for name in folders.names(at):
-        if name.startswith("data-") and name.endswith(".raw") and name not in wanted:
-            folders.remove_file(name, at)
-    os.fsync(at)
 
 
 def _grow(name: str, at: int, size: int) -> None:
