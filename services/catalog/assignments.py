@@ -7,9 +7,9 @@ import msgspec
 from catalog import binding, pools, rollouts
 from catalog.binding import Target
 from catalog.config import Config
-from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, POOL, Claim, assignment_key, pool_key
+from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, IMAGE, POOL, VERSION, Claim, assignment_key, pool_key
 from catalog.domain import assignment as assignments
-from catalog.domain import fitting
+from catalog.domain import fitting, lives
 from catalog.domain import pool as wishes
 from catalog.domain.assignment import Assignment
 from catalog.domain.fitting import Asked
@@ -52,7 +52,9 @@ def reactions(config: Config) -> dict[type, Reaction]:
 def view(work: Work, id: str, assignment: Assignment) -> AssignmentView:
     """An assignment as it is now, with those of its pools that are loaded."""
     found = {pod: pool for pod in assignment.pods if (pool := work.get(POOL, pool_key(id, pod))) is not None}
-    return assignment_view(id, assignment, found)
+    image, version = work.get(IMAGE, assignment.image), work.get(VERSION, assignment.version)
+    known = () if image is None or version is None else lives.warnings(image, version, work.message.at)
+    return assignment_view(id, assignment, found, known)
 
 
 def asked_of(assignment: Assignment) -> Asked:
@@ -92,7 +94,7 @@ def _create(command: CreateAssignment, work: Work, settings: CatalogSettings) ->
         customisation=command.customisation,
         shape=command.shape,
         disks=command.disks,
-        pods=len(command.pods),
+        pods=len(set(command.pods)),
     )
     return _make(work, command.actor, command.name, target, asked, command.pods, settings)
 
@@ -231,7 +233,7 @@ def _duplicate(command: DuplicateAssignment, work: Work, settings: CatalogSettin
     if isinstance(target, Problem):
         return target
     pods = command.pods or assignments.staying(source)
-    asked = msgspec.structs.replace(asked_of(source), pods=len(pods))
+    asked = msgspec.structs.replace(asked_of(source), pods=len(set(pods)))
     return _make(work, command.actor, command.name, target, asked, pods, settings)
 
 

@@ -103,9 +103,8 @@ def objection_to_fit(work: Work, target: Target, asked: Asked) -> Problem | None
 
 
 def warnings(work: Work, target: Target, asked: Asked) -> tuple[str, ...]:
-    """What whoever uses the version for this should know."""
-    said = fitting.warnings(asked, target.image, pools.models(work, target.image_id))
-    return (*lives.warnings(target.image, target.version, work.message.at), *said)
+    """Which recommendations of the image do not hold for what is asked."""
+    return fitting.warnings(asked, target.image, pools.models(work, target.image_id))
 
 
 def pod_refs(pods: Iterable[str], version: str | None) -> Iterator[Ref]:

@@ -1,6 +1,7 @@
 """The OpenAPI document, and the door held against it by generated requests."""
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -206,6 +207,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 def test_every_route_of_the_design_is_in_the_document(document: dict[str, Any]) -> None:
     assert {(method.upper(), path) for path, method, _ in operations(document)} == ROUTES
+
+
+def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert named == set(document["components"]["schemas"]) & named
 
 
 def test_every_operation_says_what_it_is_and_documents_its_refusals(document: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ from contracts.requests import (
     Origin,
     PreviewRetention,
     Request,
+    SetDeprecation,
     SetFlavour,
     SetNamespace,
     SetQuota,
@@ -228,6 +229,36 @@ async def test_g1_of_a_standard_image_a_tenant_learns_only_of_its_own_use(tmp_pa
             marker = await ask(reader, GetMarker(actor=actor, image=image, marker="prod"))
             (same,) = (await ask(reader, ListMarkers(actor=actor, image=image))).items
             assert (marker.assignments, same.assignments) == (len(known), len(known))
+
+
+async def test_a9_an_assignment_warns_of_what_its_version_is_now_and_not_of_what_it_was(tmp_path: Path) -> None:
+    world = Pools()
+    world.published()
+    world.published()
+    world.move()
+    reply = world.assign(pods=("pod-1", "pod-1"))
+    assert reply.warnings == ()
+
+    def deprecate(number: str, state: Any) -> None:
+        command = SetDeprecation(id=world.command_id(), actor=ADA, image="base", number=number, state=state)
+        assert not isinstance(world.ask(command), Problem)
+
+    async def warnings(folder: str) -> tuple[str, ...]:
+        async with stored(world, tmp_path / folder, MIGRATIONS) as reader:
+            (listed,) = (await ask(reader, ListAssignments(actor=ADA))).items
+            shown = await ask(reader, GetAssignment(actor=ADA, assignment="desks"))
+            assert listed.warnings == shown.warnings
+            found: tuple[str, ...] = shown.warnings
+            return found
+
+    deprecate("1.0.0", "DEPRECATED")
+    assert await warnings("deprecated") == ("version 1.0.0 is deprecated",) == world.rebuild().warnings
+    world.move(number="1.1.0")
+    assert await warnings("moved") == ()
+    deprecate("1.1.0", "OBSOLETE")
+    assert await warnings("obsolete") == ("version 1.1.0 is obsolete",)
+    deprecate("1.1.0", "ACTIVE")
+    assert await warnings("active") == ()
 
 
 async def test_assignments_and_their_seats_are_listed_and_filtered(tmp_path: Path) -> None:

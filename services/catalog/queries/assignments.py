@@ -1,12 +1,15 @@
 """Assignments, and their seats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from catalog import pages
-from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, POOL, assignment_key, pool_key
+from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, IMAGE, POOL, VERSION, assignment_key, pool_key
+from catalog.domain import lives
 from catalog.domain.assignment import Assignment
+from catalog.domain.image import Image
 from catalog.domain.pool import Pool
 from catalog.pages import Value
 from catalog.queries.listing import Along, told, walk
@@ -19,9 +22,9 @@ from contracts.views import AssignmentView
 from runtime.store import Reader
 
 ON_POD = "EXISTS (SELECT 1 FROM json_each(s.body, '$.pods') AS p WHERE p.key = ?)"
-POOLS = """
+OF_KIND = """
     SELECT p.id, p.body FROM json_each(?) AS page
-    CROSS JOIN documents AS p ON p.kind = 'pool' AND p.id = page.value"""
+    CROSS JOIN documents AS p ON p.kind = '{}' AND p.id = page.value"""
 
 
 async def list_assignments(query: ListAssignments, reader: Reader) -> AssignmentPage | Problem:
@@ -47,7 +50,8 @@ async def list_assignments(query: ListAssignments, reader: Reader) -> Assignment
     page = pages.cut(rows, limit, body=2)
     assignments = {id: ASSIGNMENT.decode(body) for _, id, body in page.rows}
     pools = await _pools(assignments, reader)
-    items = tuple(assignment_view(id, assignment, pools[id]) for id, assignment in assignments.items())
+    known = await _known(assignments.values(), reader)
+    items = tuple(assignment_view(id, one, pools[id], known[one.version]) for id, one in assignments.items())
     next = page.next or (None if end is None else pages.cursor_at(end))
     items, next = pages.fit(items, [row[0] for row in page.rows], next)
     return AssignmentPage(items=items, next=next)
@@ -59,7 +63,8 @@ async def get_assignment(query: GetAssignment, reader: Reader) -> AssignmentView
     if isinstance(found, Problem):
         return found
     id, assignment = found
-    return assignment_view(id, assignment, (await _pools({id: assignment}, reader))[id])
+    pools, known = await _pools({id: assignment}, reader), await _known([assignment], reader)
+    return assignment_view(id, assignment, pools[id], known[assignment.version])
 
 
 async def list_seats(query: ListSeats, reader: Reader) -> SeatPage | Problem:
@@ -102,7 +107,25 @@ async def _pools(assignments: Mapping[str, Assignment], reader: Reader) -> dict[
     """The pools of assignments by pod."""
     keys = [pool_key(id, pod) for id, assignment in assignments.items() for pod in assignment.pods]
     found: dict[str, dict[str, Pool]] = {id: {} for id in assignments}
-    for key, body in await reader.rows(POOLS, (msgspec.json.encode(keys).decode(),)):
+    for key, body in await reader.rows(OF_KIND.format("pool"), (_ids(keys),)):
         id, _, pod = key.partition("/")
         found[id][pod] = POOL.decode(body)
     return found
+
+
+async def _known(assignments: Iterable[Assignment], reader: Reader) -> dict[str, tuple[str, ...]]:
+    """What is to be known of the versions that assignments want, by version: that one is deprecated meanwhile, say."""
+    images = {one.version: one.image for one in assignments}
+    kept: dict[str, Image] = {}
+    for id, body in await reader.rows(OF_KIND.format("image"), (_ids(images.values()),)):
+        kept[id] = IMAGE.decode(body)
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(images, ())
+    now = datetime.now(UTC)
+    for id, body in await reader.rows(OF_KIND.format("version"), (_ids(images),)):
+        if (image := kept.get(images[id])) is not None:
+            found[id] = lives.warnings(image, VERSION.decode(body), now)
+    return found
+
+
+def _ids(ids: Iterable[str]) -> str:
+    return msgspec.json.encode(sorted(set(ids))).decode()

@@ -1,6 +1,6 @@
 """What people see of assignments and their seats."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from catalog.domain.assignment import Assignment
 from catalog.domain.pool import Pool
@@ -8,8 +8,10 @@ from contracts.views import AssignmentView, SeatView
 from contracts.views.holdings import PoolView
 
 
-def assignment_view(id: str, assignment: Assignment, pools: Mapping[str, Pool]) -> AssignmentView:
-    """An assignment with its ``pools`` by pod."""
+def assignment_view(
+    id: str, assignment: Assignment, pools: Mapping[str, Pool], known: Sequence[str] = ()
+) -> AssignmentView:
+    """An assignment with its ``pools`` by pod; ``known`` are the warnings about the version at the time."""
     return AssignmentView(
         id=id,
         name=assignment.name,
@@ -27,7 +29,7 @@ def assignment_view(id: str, assignment: Assignment, pools: Mapping[str, Pool]) 
         customisation=assignment.customisation,
         shape=assignment.shape,
         disks=assignment.disks,
-        warnings=assignment.warnings,
+        warnings=(*known, *assignment.warnings),
         job=assignment.job,
         created=assignment.created,
         updated=assignment.updated,

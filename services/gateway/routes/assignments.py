@@ -75,7 +75,7 @@ async def list_assignments(
     summary="Make an assignment",
     tags=TAGS,
     status_code=202,
-    responses=writes(202, shape(AssignmentView), ACCEPTED, "assignment_exists", *NEW_USE),
+    responses=writes(202, shape(AssignmentView), ACCEPTED, "assignment_exists", "disk_exists", *NEW_USE),
 )
 async def create_assignment(
     door: Services, request: Request[Any, Any, Any], body: RawBody, key: Key = None

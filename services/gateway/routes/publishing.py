@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, RawBody
 
 from contracts.errors import Problem
 from contracts.requests import Accepted, CancelPublish, PublishVersion, UnpublishVersion
-from gateway.answers import COMMON, WRITING, Key, problems, writes
+from gateway.answers import Key, writes
 from gateway.bodies import Publication, PublicationInBatch, Publications, Republication, read
 from gateway.door import Door, Services, accepted, image_in, number_in
 from gateway.problems import RefusedError, details, status
@@ -78,7 +77,8 @@ async def republish_version(
     responses=writes(
         202, shape(Accepted), "It was accepted; the job tells the rest.", *NOWHERE, "version_not_ready",
         "placement_not_found", "placement_state", "last_holder", "version_in_use", "version_has_children",
-        "version_deleted", "deletion_of_locations_forbidden", "class_read_only", "forbidden",
+        "version_deleted", "version_disabled", "image_disabled", "deletion_of_locations_forbidden", "class_read_only",
+        "forbidden",
     ),
 )  # fmt: skip
 async def unpublish_version(
@@ -114,15 +114,11 @@ async def cancel_publish(
     summary="Publish many versions",
     tags=TAGS,
     status_code=200,
-    responses={
-        200: ResponseSpec(
-            data_container=PublicationResults,
-            description="A result for each publish, in their order; `status` is what the publish alone would have been "
-            "answered with.",
-            generate_examples=False,
-        ),
-        **problems(*COMMON, *WRITING),
-    },
+    responses=writes(
+        200,
+        PublicationResults,
+        "A result for each publish, in their order; `status` is what the publish alone would have been answered with.",
+    ),
 )
 async def publish_many(
     door: Services, request: Request[Any, Any, Any], body: RawBody, key: Key = None
