@@ -75,7 +75,7 @@ HINTS = {
     "snapshot_not_found": "List the pod's snapshots and check the name.",
     "snapshot_exists": "Give the snapshot another name, or remove the one that is there.",
     "template_not_found": "List the pod's templates and check the name.",
-    "upload_not_found": "Finish the upload, then import it by its id or its file's name.",
+    "upload_not_found": "Finish the upload, then import it by its file's name.",
     "version_missing": "Name a pod that holds the version, or publish it to this one first.",
     "os_mismatch": "Import it into an image that is like it, or correct the source's descriptor.",
     "feature_missing": "Give the source that feature, or import it into an image that does not ask for it.",

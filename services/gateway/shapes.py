@@ -106,7 +106,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A file on its way to a pod. ``upload`` names it; ``sha256`` is there when all of it is."""
+    """A file on its way to a pod. ``upload`` names it; ``sha256`` is there when all of it is. Then it can be imported,
+    as a source of the kind ``upload`` with its ``name``."""
 
     upload: str
     pod: str
