@@ -406,6 +406,7 @@ VERSION_FILTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "created_after": ("2024-01-01T00:02:00Z", lambda one: one.created > datetime(2024, 1, 1, 0, 2, tzinfo=UTC)),
     "updated_before": ("2024-01-01T00:06:00Z", lambda one: one.updated < datetime(2024, 1, 1, 0, 6, tzinfo=UTC)),
     "end_of_life_before": ("2031-01-01T00:00:00Z", lambda one: one.end_of_life is not None),
+    "end_of_life_after": ("2029-01-01T00:00:00Z", lambda one: one.end_of_life is not None),
     "min_revision": ("5", lambda one: one.revision >= 5),
     "min_size": ("1", lambda one: one.size > 0),
     "max_virtual_size": ("0", lambda one: one.virtual_size == 0),

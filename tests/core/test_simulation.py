@@ -64,7 +64,7 @@ def test_whatever_is_disabled_deleted_or_restored_meanwhile_nothing_is_left_behi
 
 
 @pytest.mark.slow
-@blocks(5_000, first=10_000)
+@blocks(2_000, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
     expected = Simulation(0, CALM).run().outcome()
     for seed in range(start, start + BLOCK):

@@ -142,7 +142,7 @@ async def test_a_reply_that_no_message_holds_is_an_error_that_is_told_and_not_a_
 
     configured = settings(nats_url, tmp_path / "s")
     definition = dataclasses.replace(Toy().definition(), queries={ListMembers: huge})
-    async with service(definition, configured), Requests.connect(configured, "test") as requests:
+    async with outsider(nats_url), service(definition, configured), Requests.connect(configured, "test") as requests:
         reply = await requests.ask(ListMembers(actor=ACTOR, image="i"), timeout=5)
         assert isinstance(reply, Problem)
         assert reply.code == "internal"

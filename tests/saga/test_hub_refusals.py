@@ -94,7 +94,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
     "an unknown mode": {"image": "default/x", "source": {"pod": "pod-1", "name": "golden"}, "mode": "move"},
     "an unknown format": {"image": "default/x", "source": {"pod": "pod-1", "name": "golden"}, "file_type": "vdi"},
     "a number that is none": {"image": "default/x", "source": {"pod": "pod-1", "name": "golden"}, "number": "one"},
-    "no source": {"image": "default/x"},
+    "a source that is none": {"image": "default/x", "source": "golden"},
 }
 
 
@@ -127,3 +127,14 @@ async def state(home: House) -> Any:
     js = home.client.jetstream()
     said = [(await js.stream_info(name)).state.last_seq for name in HUB_STREAMS]
     return said, await home.documents("catalog"), await home.documents("replicator", but=HEARD)
+
+
+async def test_an_import_of_nothing_is_refused(home: House) -> None:
+    await furnish(home)
+    before = await state(home)
+    answer = await home.client.request(
+        "command.catalog.import", msgspec.json.encode(IMPORT | {"image": "a/x"}), timeout=10
+    )
+    assert msgspec.json.decode(answer.data, type=Problem).code == "source_invalid"
+    await home.quiet()
+    assert await state(home) == before
