@@ -10,7 +10,7 @@ from contracts.views import AssignmentView, SeatView
 from imprint import settling
 from imprint.client import Client
 from imprint.copies import standing
-from imprint.fields import if_match, patch, setting
+from imprint.fields import if_match, narrowing, patch, setting
 from imprint.naming import image_and_number
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, when
@@ -80,10 +80,13 @@ def create(
 @click.option("--image", help="Only those of this image.")
 @click.option("--pod", help="Only those on this pod.")
 @click.option("--state", help="Only those in this state, such as IN_SYNC.")
+@narrowing("marker=prod, min_seats=10, updated_before=TIME", "name")
 @shared
-def list_(image: str | None, pod: str | None, state: str | None) -> None:
-    """All assignments."""
-    found = run(lambda client: client.assignments(image, pod, state))
+def list_(
+    image: str | None, pod: str | None, state: str | None, where: tuple[tuple[str, str], ...], sort: str | None
+) -> None:
+    """All assignments; of several filters each must hold."""
+    found = run(lambda client: client.assignments(image, pod, state, where=dict(where), sort=sort))
     rows = [
         (one.name, f"{one.gallery}/{one.image_name}", one.marker or "pinned", one.number, one.state,
          ", ".join(pool.pod for pool in one.pods), one.seats, sum(pool.users for pool in one.pods))
@@ -119,10 +122,13 @@ def show_(assignment: str) -> None:
 @click.argument("assignment")
 @click.option("--pod", help="Only those on this pod.")
 @click.option("--state", help="Only those in this state, such as READY or WAITING_RESTART.")
+@narrowing("user=ada, last_used_before=TIME", "pod and name")
 @shared
-def seats(assignment: str, pod: str | None, state: str | None) -> None:
+def seats(
+    assignment: str, pod: str | None, state: str | None, where: tuple[tuple[str, str], ...], sort: str | None
+) -> None:
     """The desktops or endpoints of an assignment, with their users."""
-    found: list[SeatView] = run(lambda client: client.seats(assignment, pod, state))
+    found: list[SeatView] = run(lambda client: client.seats(assignment, pod, state, where=dict(where), sort=sort))
     rows = [
         (one.pod, one.seat.name, one.seat.state, one.seat.model, one.seat.user, when(one.seat.last_used),
          one.seat.failure)

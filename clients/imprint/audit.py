@@ -8,12 +8,14 @@ import msgspec
 
 from contracts.views import AuditView
 from imprint.client import Client
+from imprint.fields import narrowing
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, when
 
 PASSING = frozenset({"revision", "updated"})
 """Fields that differ after every change."""
 WIDEST = 100
+NEWEST_FIRST = "-sequence"
 
 
 @click.group(name="audit")
@@ -25,15 +27,26 @@ def command() -> None:
 @command.command(name="list")
 @click.option("--about", metavar="ID", help="Only what was done to this: the id of an image, a version, …")
 @click.option("--actor", help="Only what this actor did.")
+@narrowing("action=edit_image, at_after=TIME", "sequence")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N of them.")
 @shared
-def list_(about: str | None, actor: str | None, last: int | None) -> None:
-    """Every change, the oldest first."""
+def list_(
+    about: str | None,
+    actor: str | None,
+    where: tuple[tuple[str, str], ...],
+    sort: str | None,
+    last: int | None,
+) -> None:
+    """Every change, the oldest first; with `--sort -sequence` the newest."""
 
     async def act(client: Client) -> list[AuditView]:
         entries: list[AuditView] = []
-        async for page in client.audit(about, actor):
-            entries = [*entries, *page.items][-last if last else 0 :]
+        async for page in client.audit(about, actor, where=dict(where), sort=sort):
+            entries += page.items
+            if last and sort == NEWEST_FIRST and len(entries) >= last:
+                return entries[:last]
+            if last and sort != NEWEST_FIRST:
+                entries = entries[-last:]
         return entries
 
     entries = run(act)

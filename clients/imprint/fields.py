@@ -1,10 +1,14 @@
 """Fields on the command line: ``--set details.min_disk_gib=20`` as a JSON merge patch (RFC 7396)."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 import msgspec
+
+from imprint.terms import Pair
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FREE = "properties"
 """Below it keys are free and may have dots themselves."""
@@ -74,3 +78,17 @@ if_match_or_new = click.option(
     "--if-match", type=click.IntRange(min=0), metavar="REVISION",
     help="Only if nobody changed it since that revision; 0: only if there is none.",
 )  # fmt: skip
+
+
+def narrowing(examples: str, order: str) -> Callable[[F], F]:
+    """Adds ``--where`` and ``--sort`` to a command that lists; ``order`` is what it comes by otherwise."""
+
+    def added(command: F) -> F:
+        where = click.option(
+            "--where", type=Pair(), multiple=True, metavar="FIELD=VALUE",
+            help=f"Only those with this value: {examples}, …; may be repeated.",
+        )  # fmt: skip
+        by = f"By this field, with - downwards [default: {order}]."
+        return where(click.option("--sort", metavar="[-]FIELD", help=by)(command))
+
+    return added

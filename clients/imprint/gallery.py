@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from contracts.views import GalleryView
-from imprint.fields import if_match, patch, setting
+from imprint.fields import if_match, narrowing, patch, setting
 from imprint.holding import amounts, given_quota, limits
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, size, when
@@ -42,10 +42,11 @@ def create(
 
 
 @command.command(name="list")
+@narrowing("min_images=1, soft_delete=true, created_after=TIME", "name")
 @shared
-def list_() -> None:
-    """All galleries."""
-    galleries = run(lambda client: client.galleries())
+def list_(where: tuple[tuple[str, str], ...], sort: str | None) -> None:
+    """All galleries; of several filters each must hold."""
+    galleries = run(lambda client: client.galleries(where=dict(where), sort=sort))
     rows = [
         (one.name, one.usage.images, one.usage.versions, size(one.usage.bytes),
          "yes" if one.soft_delete.enabled else "", one.description, when(one.created))

@@ -18,7 +18,7 @@ POSTING = ("validation_failed", "cross_origin", "request_timeout", "body_too_lar
 WRITING = (*POSTING, "idempotency_key_reused")
 
 MOST = 500
-LONGEST_CURSOR = 512
+LONGEST_CURSOR = 2048
 
 Limit: TypeAlias = Annotated[int, QueryParameter(ge=1, le=MOST, description="Most entries of the page.")]
 Cursor: TypeAlias = Annotated[

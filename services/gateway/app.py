@@ -9,6 +9,7 @@ from gateway import openapi
 from gateway.door import Door
 from gateway.edge import BODY, Edge
 from gateway.lean import Application
+from gateway.narrowing import known_only
 from gateway.problems import HANDLERS as PROBLEMS
 from gateway.routes import HANDLERS
 
@@ -28,6 +29,7 @@ def build(door: Door) -> Edge:
         route_handlers=[*HANDLERS, describe],
         dependencies={"door": Provide(lambda: door, sync_to_thread=False)},
         exception_handlers=PROBLEMS,
+        guards=[known_only],
         openapi_config=None,
         request_max_body_size=BODY,
         logging_config=None,

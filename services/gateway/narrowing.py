@@ -1,10 +1,13 @@
 """How a list is narrowed: filters on single fields, as the owner of the list has them, and tags."""
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from contracts.names import NAME, POD
@@ -41,8 +44,32 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("gallery", "name", "version", "number", "actor", "assignment", "failure", "retried"), "text"),
         **dict.fromkeys(("created", "updated"), "time"),
     },
+    "list_assignments": {
+        **dict.fromkeys(("name", "tenant", "gallery", "image_name", "marker", "version", "number", "kind"), "text"),
+        **dict.fromkeys(("job", "host_name", "vm_kind"), "text"),
+        **dict.fromkeys(("vcpus", "memory_mib", "disk_gib", "disks", "seats", "revision"), "number"),
+        **dict.fromkeys(("created", "updated"), "time"),
+    },
+    "list_seats": {
+        **dict.fromkeys(("name", "version", "model", "user", "failure"), "text"),
+        "last_used": "time",
+    },
+    "list_galleries": {
+        **dict.fromkeys(("name", "tenant", "description"), "text"),
+        **dict.fromkeys(("images", "versions", "bytes", "quota_images", "quota_versions", "quota_bytes"), "number"),
+        **dict.fromkeys(("retention_days", "grace_days", "revision"), "number"),
+        "soft_delete": "flag",
+        "created": "time",
+    },
+    "list_audit": {
+        **dict.fromkeys(("tenant", "action", "command"), "text"),
+        "sequence": "number",
+        "at": "time",
+    },
 }
 """Operation -> the fields that its list is filtered by, each with its kind, but those that have a parameter anyway."""
+LISTS = frozenset({"get_lineage"})
+"""What lists something, though its name does not say so."""
 TAG = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,35}(=[^\x00-\x1f\x7f]{0,43})?$"
 
 Sort: TypeAlias = Annotated[
@@ -119,6 +146,30 @@ def narrowed(request: Request[Any, Any, Any], operation: str, own: Collection[st
             raise invalid({name: f"Expected a {kind}, matching {FORMS[kind]}"})
         found[name] = value
     return found
+
+
+async def known_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A guard of every route: a list takes the parameters that it has, and no others. Those with filters on fields are
+    left to `narrowed`. Raises RefusedError (validation_failed)."""
+    operation = getattr(handler, "operation_id", None)
+    if operation in FIELDS or (operation not in LISTS and not str(operation).startswith("list_")):
+        return
+    known = parameters(handler.fn)
+    for name in connection.query_params:
+        if name not in known:
+            there = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            raise invalid({name[:80] or "?": f"There is no such parameter: {there}"})
+
+
+@cache
+def parameters(route: Callable[..., Any]) -> frozenset[str]:
+    """The parameters of the query that a route takes, as they are called over HTTP."""
+    found = set()
+    for name, hint in get_type_hints(route, include_extras=True).items():
+        for about in getattr(hint, "__metadata__", ()):
+            if isinstance(about, QueryParameter):
+                found.add(about.query or about.name or name)
+    return frozenset(found)
 
 
 def tags_in(given: list[str] | None) -> dict[str, str]:

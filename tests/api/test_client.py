@@ -35,7 +35,13 @@ FLAVOUR = Flavour(name="thin", models=("T1",), description="Thin ones.")
 NAMESPACE = Namespace(name="acme", closed=True, properties={"tier": Property(type="integer", maximum=3)})
 
 ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
-    (lambda c: c.galleries(), contract.ListGalleries, {}, [views.gallery]),
+    (lambda c: c.galleries(), contract.ListGalleries, {"where": {}, "sort": "name"}, [views.gallery]),
+    (
+        lambda c: c.galleries(where={"min_images": "1"}, sort="-bytes"),
+        contract.ListGalleries,
+        {"where": {"min_images": "1"}, "sort": "-bytes"},
+        [views.gallery],
+    ),
     (lambda c: c.gallery("default"), contract.GetGallery, {"gallery": "default"}, views.gallery),
     (
         lambda c: c.create_gallery("lab", {"description": "x"}),
@@ -189,9 +195,9 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
     ),
     (lambda c: c.drop_marker(DEBIAN, "prod"), contract.DropMarker, {"marker": "prod", "revision": None}, None),
     (
-        lambda c: c.assignments(DEBIAN, "pod-2", "IN_SYNC"),
+        lambda c: c.assignments(DEBIAN, "pod-2", "IN_SYNC", where={"kind": "desktop"}, sort="-seats"),
         contract.ListAssignments,
-        {"image": DEBIAN, "pod": "pod-2", "state": "IN_SYNC"},
+        {"image": DEBIAN, "pod": "pod-2", "state": "IN_SYNC", "where": {"kind": "desktop"}, "sort": "-seats"},
         [views.assignment],
     ),
     (lambda c: c.assignment("desks"), contract.GetAssignment, {"assignment": "desks"}, views.assignment),
@@ -233,9 +239,9 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
     ),
     (lambda c: c.drop_assignment("desks", force=True), contract.DropAssignment, {"force": True}, views.assignment),
     (
-        lambda c: c.seats("desks", "pod-2", "READY"),
+        lambda c: c.seats("desks", "pod-2", where={"state": "READY", "user": ""}, sort="name"),
         contract.ListSeats,
-        {"pod": "pod-2", "state": "READY"},
+        {"pod": "pod-2", "state": "READY", "where": {"user": ""}, "sort": "name"},
         [views.seat],
     ),
     (
@@ -304,3 +310,7 @@ async def test_the_audit_log_is_read_page_by_page(house: House, client: Client) 
     assert tuple(found) == log
     first = contract.ListAudit(actor=ADMIN, about=views.IMAGE, actor_name="ann", limit=500)
     assert house.services.asked == [first, msgspec.structs.replace(first, cursor="1")]
+    house.services.answers[contract.ListAudit] = lambda _: log[1]
+    assert [page async for page in client.audit(where={"action": "edit_image"}, sort="-sequence")] == [log[1]]
+    asked = contract.ListAudit(actor=ADMIN, where={"action": "edit_image"}, sort="-sequence", limit=500)
+    assert house.services.last == asked

@@ -6,10 +6,16 @@ import pytest
 
 from api import views
 from api.house import House
-from catalog.queries import images, jobs, versions
+from catalog.queries import assignments, audit, galleries, images, jobs, versions
 from contracts import requests as contract
-from gateway.narrowing import FIELDS, FORMS, filters
+from gateway.narrowing import FIELDS, FORMS, filters, parameters
+from gateway.narrowing import LISTS as LISTED
 from gateway.openapi import document
+from gateway.routes import HANDLERS
+from gateway.routes.assignments import OWN as ASSIGNMENTS
+from gateway.routes.assignments import SEATS_OWN as SEATS
+from gateway.routes.audit import OWN as AUDIT
+from gateway.routes.galleries import OWN as GALLERIES
 from gateway.routes.images import OWN as IMAGES
 from gateway.routes.jobs import OWN as JOBS
 from gateway.routes.versions import OWN as VERSIONS
@@ -20,6 +26,10 @@ LISTS = [
     ("list_images", images.FIELDS, IMAGES),
     ("list_versions", versions.FIELDS, VERSIONS),
     ("list_jobs", jobs.FIELDS, JOBS),
+    ("list_assignments", assignments.FIELDS, ASSIGNMENTS),
+    ("list_seats", assignments.SEATS, SEATS),
+    ("list_galleries", galleries.FIELDS, GALLERIES),
+    ("list_audit", audit.FIELDS, AUDIT),
 ]
 
 
@@ -58,3 +68,87 @@ async def test_a_filter_that_the_door_does_not_know_is_for_the_catalog_to_judge(
     await house.http.get(f"/v1/images/{views.IMAGE}/versions?colour=blue")
     assert isinstance(house.services.last, contract.ListVersions)
     assert house.services.last.where == {"colour": "blue"}
+
+
+DESKS = "/v1/assignments/desks"
+ONE = f"/v1/images/{views.IMAGE}"
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        (
+            "/v1/assignments?min_seats=10&marker=prod&state=IN_SYNC&sort=-updated",
+            {"where": {"min_seats": "10", "marker": "prod"}, "state": "IN_SYNC", "sort": "-updated"},
+        ),
+        (f"{DESKS}/seats?user=&pod=pod-1&sort=last_used", {"where": {"user": ""}, "pod": "pod-1", "sort": "last_used"}),
+        (
+            "/v1/galleries?soft_delete=true&max_bytes=5&sort=-bytes",
+            {"where": {"soft_delete": "true", "max_bytes": "5"}, "sort": "-bytes"},
+        ),
+        (
+            "/v1/audit?action=edit_image&at_after=2026-01-01T00:00:00Z&actor=ann&sort=-sequence",
+            {
+                "where": {"action": "edit_image", "at_after": "2026-01-01T00:00:00Z"},
+                "actor_name": "ann",
+                "sort": "-sequence",
+            },
+        ),
+        ("/v1/assignments", {"where": {}, "sort": "name"}),
+        (f"{DESKS}/seats", {"where": {}, "sort": "pod"}),
+        ("/v1/galleries", {"where": {}, "sort": "name"}),
+        ("/v1/audit", {"where": {}, "sort": "sequence"}),
+        ("/v1/audit?colour=blue", {"where": {"colour": "blue"}}),
+    ],
+)
+async def test_a14_a_list_asks_for_what_is_filtered_and_sorted_by(
+    house: House, url: str, asked: dict[str, object]
+) -> None:
+    response = await house.http.get(url)
+    assert response.status_code == 200, response.text
+    assert {name: getattr(house.services.last, name) for name in asked} == asked
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/v1/assignments?min_seats=many", f"{DESKS}/seats?last_used_after=yesterday", "/v1/galleries?soft_delete=1",
+        "/v1/audit?at_before=2026", "/v1/audit?sort=--sequence", "/v1/galleries?name=a&name=b",
+    ],
+)  # fmt: skip
+async def test_a_value_that_a_field_cannot_have_is_refused_before_anybody_is_asked(house: House, url: str) -> None:
+    before = len(house.services.asked)
+    response = await house.http.get(url)
+    assert (response.status_code, response.json()["code"]) == (422, "validation_failed")
+    assert len(house.services.asked) == before
+
+
+PLAIN = [
+    "/v1/pods", "/v1/retentions", "/v1/flavours", "/v1/namespaces", "/v1/policies", "/v1/webhooks",
+    f"{ONE}/markers", f"{ONE}/versions/1.0.0/users", f"{ONE}/versions/1.0.0/lineage", f"/v1/jobs/{views.JOB}/events",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", PLAIN)
+async def test_a_list_without_filters_refuses_parameters_that_it_has_not_and_names_those_it_has(
+    house: House, url: str
+) -> None:
+    before = len(house.services.asked)
+    response = await house.http.get(f"{url}?colour=blue")
+    assert (response.status_code, response.json()["code"]) == (422, "validation_failed")
+    assert "colour" in response.json()["data"]
+    assert len(house.services.asked) == before
+    assert (await house.http.get(url)).status_code == 200
+
+
+async def test_every_parameter_that_is_described_is_one_that_a_list_takes() -> None:
+    paths = json.loads(document())["paths"]
+    operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
+    checked = 0
+    for handler in HANDLERS:
+        operation = str(handler.operation_id)
+        if operation in LISTED or (operation.startswith("list_") and operation not in FIELDS):
+            found = {one["name"] for one in operations[operation].get("parameters", ()) if one["in"] == "query"}
+            assert parameters(handler.fn) == found, operation
+            checked += 1
+    assert checked > 10

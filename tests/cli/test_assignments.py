@@ -157,6 +157,16 @@ def test_an_assignment_is_shown_pod_by_pod_with_its_warnings(gateway: Gateway, i
     assert "ada" in imprint("assignment", "seats", "desks").stdout
 
 
+def test_lists_are_narrowed_and_sorted_by_any_field(gateway: Gateway, imprint: Imprint) -> None:
+    imprint("assignment", "list", "--image", "default/golden", "--where", "min_seats=2", "--sort", "-updated")
+    assert gateway.asked[-1].query == {"image": "default/golden", "min_seats": "2", "sort": "-updated"}
+    imprint("assignment", "list", "--where", "state=IN_SYNC", "--where", "marker=prod")
+    assert gateway.asked[-1].query == {"state": "IN_SYNC", "marker": "prod"}
+    imprint("assignment", "seats", "desks", "--pod", "pod-1", "--where", "user=ada", "--sort", "last_used")
+    assert gateway.asked[-1].query == {"pod": "pod-1", "user": "ada", "sort": "last_used"}
+    assert imprint("assignment", "list", "--where", "marker").exit_code == 2
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -38,6 +38,17 @@ def test_the_log_is_shown_with_what_changed(gateway: Gateway, imprint: Imprint) 
     assert [entry["sequence"] for entry in found] == [4]
 
 
+def test_the_newest_entries_are_read_first_and_no_more_than_asked_for(gateway: Gateway, imprint: Imprint) -> None:
+    in_pages(gateway, LOG[::-1])
+    words = ("--sort", "-sequence", "--last", "2", "--where", "action=edit_image", "--where", "at_after=2026-01-01")
+    found = json.loads(imprint("audit", "list", *words, "-o", "json").stdout)
+    assert [entry["sequence"] for entry in found] == [4, 3]
+    assert gateway.paths() == ["GET /v1/audit"]
+    assert gateway.asked[-1].query == {
+        "sort": "-sequence", "action": "edit_image", "at_after": "2026-01-01", "limit": "500",
+    }  # fmt: skip
+
+
 def test_a_log_that_is_as_it_was_written_is_verified_to_its_head(gateway: Gateway, imprint: Imprint) -> None:
     in_pages(gateway, LOG)
     result = imprint("admin", "audit", "verify")

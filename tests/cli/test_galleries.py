@@ -191,3 +191,8 @@ def test_a_preview_tells_what_a_policy_would_take_and_why(gateway: Gateway, impr
 def test_a_wrong_command_line_asks_nobody(gateway: Gateway, imprint: Imprint, line: str) -> None:
     assert imprint(*line.split()).exit_code == 2
     assert gateway.asked == []
+
+
+def test_galleries_are_narrowed_and_sorted_by_any_field(gateway: Gateway, imprint: Imprint) -> None:
+    imprint("gallery", "list", "--where", "soft_delete=true", "--where", "min_images=1", "--sort", "-bytes")
+    assert gateway.asked[-1].query == {"soft_delete": "true", "min_images": "1", "sort": "-bytes"}

@@ -13,10 +13,17 @@ class Assignments(Connection):
     """What the client does with assignments, each named by its name or id."""
 
     async def assignments(
-        self, image: str | None = None, pod: str | None = None, state: str | None = None
+        self,
+        image: str | None = None,
+        pod: str | None = None,
+        state: str | None = None,
+        *,
+        where: Mapping[str, str] = {},
+        sort: str | None = None,
     ) -> list[AssignmentView]:
-        """All assignments, by name."""
-        return await self._all("/v1/assignments", AssignmentPage, image=image, pod=pod, state=state)
+        """All assignments for which every filter holds, by name; ``where`` are filters on single fields."""
+        query: dict[str, str | None] = {"image": image, "pod": pod, "state": state, "sort": sort, **where}
+        return await self._all("/v1/assignments", AssignmentPage, **query)
 
     async def assignment(self, assignment: str) -> AssignmentView:
         """An assignment, with what each of its pods reports."""
@@ -64,9 +71,18 @@ class Assignments(Connection):
         query = "true" if force else None
         return await self._write("DELETE", _path(assignment), None, AssignmentView, revision=revision, force=query)
 
-    async def seats(self, assignment: str, pod: str | None = None, state: str | None = None) -> list[SeatView]:
-        """The seats of an assignment, pod by pod."""
-        return await self._all(f"{_path(assignment)}/seats", SeatPage, pod=pod, state=state)
+    async def seats(
+        self,
+        assignment: str,
+        pod: str | None = None,
+        state: str | None = None,
+        *,
+        where: Mapping[str, str] = {},
+        sort: str | None = None,
+    ) -> list[SeatView]:
+        """The seats of an assignment for which every filter holds, pod by pod."""
+        query: dict[str, str | None] = {"pod": pod, "state": state, "sort": sort, **where}
+        return await self._all(f"{_path(assignment)}/seats", SeatPage, **query)
 
 
 def _path(assignment: str) -> str:

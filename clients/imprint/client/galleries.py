@@ -19,9 +19,9 @@ class Galleries(Connection):
     What is ``wanted``, and ``changes`` (a JSON merge patch), are mappings as the API has them.
     """
 
-    async def galleries(self) -> list[GalleryView]:
-        """All galleries, by name."""
-        return await self._all("/v1/galleries", GalleryPage)
+    async def galleries(self, *, where: Mapping[str, str] = {}, sort: str | None = None) -> list[GalleryView]:
+        """All galleries for which every filter holds, by name; ``where`` are filters on single fields."""
+        return await self._all("/v1/galleries", GalleryPage, **{"sort": sort, **where})
 
     async def gallery(self, gallery: str) -> GalleryView:
         """A gallery by name or id, with what it may hold and holds."""
@@ -98,11 +98,19 @@ class Galleries(Connection):
         """Remove a namespace; the properties of images stay."""
         await self._command("DELETE", _namespace(name), revision=revision)
 
-    async def audit(self, about: str | None = None, actor: str | None = None) -> AsyncIterator[AuditPage]:
-        """The audit log page by page, the oldest entries first; it may be long."""
+    async def audit(
+        self,
+        about: str | None = None,
+        actor: str | None = None,
+        *,
+        where: Mapping[str, str] = {},
+        sort: str | None = None,
+    ) -> AsyncIterator[AuditPage]:
+        """The audit log page by page, the oldest entries first unless ``sort`` is ``-sequence``; it may be long."""
+        query = {"about": about, "actor": actor, "sort": sort, "limit": "500", **where}
         cursor: str | None = None
         while True:
-            page = await self._get("/v1/audit", AuditPage, about=about, actor=actor, limit="500", cursor=cursor)
+            page = await self._get("/v1/audit", AuditPage, **query, cursor=cursor)
             yield page
             cursor = page.next
             if cursor is None:

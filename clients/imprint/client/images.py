@@ -31,7 +31,6 @@ class Images(Connection):
     ) -> list[ImageView]:
         """All images for which every filter holds, by gallery and name; ``tags`` with a value, or empty for any."""
         query = {
-            **where,
             "gallery": gallery,
             "state": state,
             "text": text,
@@ -40,6 +39,7 @@ class Images(Connection):
             "owner": owner,
             "hidden": "true" if hidden else None,
             "sort": sort,
+            **where,
         }
         return await self._all("/v1/images", ImagePage, **query)
 
@@ -77,7 +77,7 @@ class Images(Connection):
         sort: str | None = None,
     ) -> list[VersionView]:
         """The versions of an image for which every filter holds, newest first."""
-        query = {**where, "state": state, "pod": pod, "hidden": "true" if hidden else None, "sort": sort}
+        query = {"state": state, "pod": pod, "hidden": "true" if hidden else None, "sort": sort, **where}
         return await self._all(f"{image_path(image)}/versions", VersionPage, **query)
 
     async def version(self, image: str, number: str = "latest", *, pod: str | None = None) -> VersionView:

@@ -21,7 +21,7 @@ class Jobs(Connection):
         sort: str | None = None,
     ) -> list[JobView]:
         """All jobs for which every filter holds, newest first; ``where`` are filters on single fields."""
-        query = {**where, "state": state, "kind": kind, "image": image, "sort": sort}
+        query = {"state": state, "kind": kind, "image": image, "sort": sort, **where}
         return await self._all("/v1/jobs", JobPage, **query)
 
     async def job(self, job: str) -> JobView:

@@ -87,11 +87,13 @@ class DropAssignment(Command, frozen=True, kw_only=True, tag="command.catalog.dr
 
 
 class ListAssignments(Request, frozen=True, kw_only=True, tag="query.catalog.assignments"):
-    """Assignments of the tenant by name."""
+    """Assignments of the tenant, by name unless ``sort`` names a field. ``where`` as in `ListImages`."""
 
     image: str | None = None
     pod: str | None = None
     state: str | None = None
+    where: dict[str, str] = {}
+    sort: str = "name"
     limit: int = 100
     cursor: str | None = None
 
@@ -103,10 +105,13 @@ class GetAssignment(Request, frozen=True, kw_only=True, tag="query.catalog.assig
 
 
 class ListSeats(Request, frozen=True, kw_only=True, tag="query.catalog.seats"):
-    """The seats of an assignment on its pods, with state, user and last use."""
+    """The seats of an assignment on its pods, with state, user and last use; pod by pod and by their names unless
+    ``sort`` names a field. ``where`` as in `ListImages`."""
 
     assignment: str
     pod: str | None = None
     state: str | None = None
+    where: dict[str, str] = {}
+    sort: str = "pod"
     limit: int = 100
     cursor: str | None = None

@@ -39,8 +39,10 @@ class DropGallery(Command, frozen=True, kw_only=True, tag="command.catalog.drop_
 
 
 class ListGalleries(Request, frozen=True, kw_only=True, tag="query.catalog.galleries"):
-    """Galleries of the actor's tenant, by name."""
+    """Galleries of the actor's tenant, by name unless ``sort`` names a field. ``where`` as in `ListImages`."""
 
+    where: dict[str, str] = {}
+    sort: str = "name"
     limit: int = 100
     cursor: str | None = None
 
@@ -140,9 +142,12 @@ class ListNamespaces(Request, frozen=True, kw_only=True, tag="query.catalog.name
 
 class ListAudit(Request, frozen=True, kw_only=True, tag="query.catalog.audit"):
     """The audit log in its order, for an operator or an auditor; others see the entries of their tenant, and so no
-    whole chain. ``about`` is the id of an image, a version, …"""
+    whole chain. ``about`` is the id of an image, a version, …; ``where`` as in `ListImages`, ``sort`` is ``sequence``
+    or ``-sequence``."""
 
     about: str | None = None
     actor_name: str | None = None
+    where: dict[str, str] = {}
+    sort: str = "sequence"
     limit: int = 100
     cursor: str | None = None

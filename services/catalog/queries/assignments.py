@@ -1,7 +1,10 @@
 """Assignments, and their seats."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,32 +13,79 @@ from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, IMAGE, POOL, VERSION,
 from catalog.domain import lives
 from catalog.domain.assignment import Assignment
 from catalog.domain.image import Image
+from catalog.domain.number import normalise
 from catalog.domain.pool import Pool
+from catalog.filters import Condition, Field, Order, conditions, met, milliseconds, order
 from catalog.pages import Value
-from catalog.queries.listing import Along, told, walk
+from catalog.queries.listing import Along, compared, moment, told, walk
 from catalog.queries.named import find
 from catalog.references import image_not_found, is_id
 from catalog.views.assignment import assignment_view, seat_views
 from contracts.errors import Problem
 from contracts.requests import AssignmentPage, GetAssignment, ListAssignments, ListSeats, SeatPage
-from contracts.views import AssignmentView
+from contracts.views import AssignmentView, SeatView
 from runtime.store import Reader
+
+FIELDS = {
+    **{name: Field(sql=told(name)) for name in ("name", "tenant", "image", "gallery", "image_name", "marker")},
+    **{name: Field(sql=told(name)) for name in ("version", "number", "kind", "state", "job")},
+    "host_name": Field(sql=told("customisation.host_name")),
+    "vm_kind": Field(sql=told("shape.vm_kind")),
+    "vcpus": Field("number", told("shape.vcpus")),
+    "memory_mib": Field("number", told("shape.memory_mib")),
+    "disk_gib": Field("number", told("shape.disk_gib")),
+    "disks": Field("number", "json_array_length(body, '$.disks')"),
+    "seats": Field("number", f"CASE {told('kind')} WHEN 'endpoint' THEN json_array_length(body, '$.endpoints')"
+                             f" ELSE {told('seats')} END"),
+    "revision": Field("number", told("revision")),
+    "created": Field("time", moment("created")),
+    "updated": Field("time", moment("updated")),
+}  # fmt: skip
+"""What assignments can be filtered and sorted by. ``image`` is its id, ``disks`` how many data disks a seat has."""
+_PARTS = ", ".join(f"json_extract('[' || replace({told('number')}, '.', ',') || ']', '$[{n}]')" for n in range(3))
+KEYS = {"number": f"printf('%09d%09d%09d', {_PARTS})"}
+"""What else than the field itself is sorted by: numbers as numbers, so that 1.10.0 follows 1.9.0."""
+
+SEATS = {
+    **dict.fromkeys(("pod", "name", "state", "version", "model", "user"), Field()),
+    "last_used": Field("time"),
+    "failure": Field(sorts=False),
+}
+"""What seats can be filtered by, and those of it that they can be sorted by."""
 
 ON_POD = "EXISTS (SELECT 1 FROM json_each(s.body, '$.pods') AS p WHERE p.key = ?)"
 OF_KIND = """
     SELECT p.id, p.body FROM json_each(?) AS page
     CROSS JOIN documents AS p ON p.kind = '{}' AND p.id = page.value"""
 
+_digits = re.compile("[0-9]+")
+
+
+class Place(NamedTuple):
+    """Where a seat is in an order by some field."""
+
+    value: Value
+    pod: str
+    name: str
+
 
 async def list_assignments(query: ListAssignments, reader: Reader) -> AssignmentPage | Problem:
-    """Assignments of the tenant by name."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[str])
+    """Assignments of the tenant, by default by name. A tenant has few: any other order is made of all of its own."""
+    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
     if isinstance(limit, Problem):
         return limit
     if isinstance(cursor, Problem):
         return cursor
+    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
+    if isinstance(sort, Problem):
+        return sort
+    if isinstance(terms, Problem):
+        return terms
+    keys = ("name",) if sort.field == "name" else (KEYS.get(sort.field, FIELDS[sort.field].sql), "name")
+    if cursor is not None and len(cursor) != len(keys):
+        return pages.foreign()
     tenant = query.actor.tenant
-    others: list[tuple[str, Sequence[Value]]] = []
+    others = [compared(_normal(term), FIELDS) for term in terms]
     if query.image is not None:
         found = await find(tenant, query.image, reader)
         if found is None:
@@ -45,7 +95,7 @@ async def list_assignments(query: ListAssignments, reader: Reader) -> Assignment
         others.append((f"{told('state')} = ?", (query.state,)))
     if query.pod is not None:
         others.append((ON_POD, (query.pod,)))
-    along = Along("assignments", ("name",), down=False, led=[("tenant = ?", tenant)])
+    along = Along("assignments", keys, sort.down, led=[("tenant = ?", tenant)])
     rows, end = await walk(along, cursor, others, limit + 1, reader)
     page = pages.cut(rows, limit, body=2)
     assignments = {id: ASSIGNMENT.decode(body) for _, id, body in page.rows}
@@ -68,25 +118,54 @@ async def get_assignment(query: GetAssignment, reader: Reader) -> AssignmentView
 
 
 async def list_seats(query: ListSeats, reader: Reader) -> SeatPage | Problem:
-    """The seats of an assignment, by pod and as the pod tells them."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[str, int])
+    """The seats of an assignment, by default pod by pod and by their names."""
+    limit, cursor = pages.size(query.limit), pages.after(query.cursor, Place)
     if isinstance(limit, Problem):
         return limit
     if isinstance(cursor, Problem):
         return cursor
+    sort, terms = order(query.sort, SEATS), conditions(query.where, SEATS)
+    if isinstance(sort, Problem):
+        return sort
+    if isinstance(terms, Problem):
+        return terms
+    given = {"pod": query.pod, "state": query.state}
+    terms = [*terms, *(Condition(field, "=", value) for field, value in given.items() if value is not None)]
     found = await _find(query.actor.tenant, query.assignment, reader)
     if isinstance(found, Problem):
         return found
     id, assignment = found
     pools = (await _pools({id: assignment}, reader))[id]
-    rows = [
-        ((pod, n), "", view)
-        for pod in sorted(pools)
-        for n, view in enumerate(seat_views(id, pod, pools[pod]))
-        if query.pod in (None, pod) and query.state in (None, view.seat.state) and (cursor is None or (pod, n) > cursor)
-    ]
+    seats = [view for pod, pool in pools.items() for view in seat_views(id, pod, pool)]
+    met_by = [view for view in seats if all(met(term, _told(view, term.field)) for term in terms)]
+    rows = [(Place(_told(view, sort.field), view.pod, view.seat.name), "", view) for view in met_by]
+    rows.sort(key=lambda row: _rank(row[0], sort), reverse=sort.down)
+    if cursor is not None:
+        last = _rank(cursor, sort)
+        rows = [row for row in rows if (_rank(row[0], sort) < last if sort.down else _rank(row[0], sort) > last)]
     page = pages.cut(rows[: limit + 1], limit, body=1)
     return SeatPage(items=tuple(view for _, _, view in page.rows), next=page.next)
+
+
+def _told(view: SeatView, field: str) -> Value:
+    """What a seat says of a field; the empty text where it has no value."""
+    if field == "pod":
+        return view.pod
+    if field == "last_used":
+        return "" if view.seat.last_used is None else milliseconds(view.seat.last_used)
+    return str(getattr(view.seat, field))
+
+
+def _rank(place: Place, sort: Order) -> tuple[bool, Value, str, str, str]:
+    """Where a seat comes. Numbers in names count as numbers: desk-10 follows desk-9."""
+    value, pod, name = place
+    counted = _digits.sub(lambda digits: digits[0].zfill(9), name)
+    return isinstance(value, str), counted if sort.field == "name" else value, pod, counted, name
+
+
+def _normal(term: Condition) -> Condition:
+    """The filter, in which a number of a version is as assignments say it."""
+    return replace(term, value=normalise(str(term.value)) or "") if term.field == "number" else term
 
 
 async def _find(tenant: str, text: str, reader: Reader) -> tuple[str, Assignment] | Problem:

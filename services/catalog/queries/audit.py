@@ -4,7 +4,8 @@ import msgspec
 
 from catalog import pages
 from catalog.documents import AUDIT, AUDIT_HEAD
-from catalog.pages import Value
+from catalog.filters import Condition, Field, conditions, order
+from catalog.queries.listing import compared
 from contracts.audit import Tip
 from contracts.errors import Problem
 from contracts.requests import Actor, AuditPage, ListAudit
@@ -14,22 +15,35 @@ from runtime.store import Reader, from_epoch
 FAR = 1000
 """How many entries one page looks at, at most: it may be short and still have a next one."""
 
+FIELDS = {
+    **{name: Field(sql=name, sorts=False) for name in ("about", "actor", "tenant", "action", "command")},
+    "sequence": Field("number", "sequence"),
+    "at": Field("time", "CAST(at * 1000 + 0.5 AS INTEGER)", sorts=False),
+}
+"""What entries can be filtered by. They come in their order, upwards or downwards."""
+LEADING = ("about", "actor", "tenant")
+"""In the order in which they narrow: each has an index."""
+
 ENTRIES = """
     SELECT sequence, at, tenant, actor, action, about, command, before, after, previous, hash FROM (
-        SELECT * FROM audit WHERE {led} sequence > ? ORDER BY sequence LIMIT ?
-    ) WHERE {others} LIMIT ?"""
-END = "SELECT sequence FROM audit WHERE {led} sequence > ? ORDER BY sequence LIMIT 1 OFFSET ?"
-COLUMNS = ("about", "actor", "tenant")
-"""In the order in which they narrow: each has an index."""
+        SELECT * FROM audit WHERE {inner} ORDER BY sequence {way} LIMIT ?
+    ) WHERE {outer} LIMIT ?"""
+END = "SELECT sequence FROM audit WHERE {inner} ORDER BY sequence {way} LIMIT 1 OFFSET ?"
 
 
 async def list_audit(query: ListAudit, reader: Reader) -> AuditPage | Problem:
-    """Entries of the log, those of the own tenant only for whoever is neither operator nor auditor."""
+    """Entries of the log, those of the own tenant only for whoever is neither operator nor auditor. A page whose
+    filters are met by few of many may be short, and still have a next one."""
     limit, cursor = pages.size(query.limit), pages.after(query.cursor, int)
     if isinstance(limit, Problem):
         return limit
     if isinstance(cursor, Problem):
         return cursor
+    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
+    if isinstance(sort, Problem):
+        return sort
+    if isinstance(terms, Problem):
+        return terms
     whole = _sees_all(query.actor)
     tip = Tip() if not whole else await reader.get(AUDIT, AUDIT_HEAD) or Tip()
     given = {
@@ -37,15 +51,20 @@ async def list_audit(query: ListAudit, reader: Reader) -> AuditPage | Problem:
         "actor": query.actor_name,
         "tenant": None if whole else query.actor.tenant,
     }
-    terms = [(column, value) for column in COLUMNS if (value := given[column]) is not None]
-    led, others = terms[:1], terms[1:]
+    terms = [Condition(field, "=", value) for field, value in given.items() if value is not None] + terms
+    if cursor is not None:
+        terms.append(Condition("sequence", "<" if sort.down else ">", cursor))
+    first = min((term for term in terms if term.field in LEADING), key=_narrows, default=None)
+    led = [compared(term, FIELDS) for term in terms if term is first or term.field == "sequence"]
+    others = [compared(term, FIELDS) for term in terms if term is not first and term.field != "sequence"]
     parts = {
-        "led": "".join(f"{column} = ? AND " for column, _ in led),
-        "others": " AND ".join(f"{column} = ?" for column, _ in others) or "1",
+        "inner": " AND ".join(sql for sql, _ in led) or "1",
+        "outer": " AND ".join(sql for sql, _ in others) or "1",
+        "way": sort.sql,
     }
-    start: list[Value] = [*(value for _, value in led), cursor or 0]
+    start, rest = [value for _, own in led for value in own], [value for _, own in others for value in own]
     far = FAR if others else limit + 1
-    rows = await reader.rows(ENTRIES.format(**parts), (*start, far, *(value for _, value in others), limit + 1))
+    rows = await reader.rows(ENTRIES.format(**parts), (*start, far, *rest, limit + 1))
     page = pages.cut(rows, limit, body=8)
     next = page.next
     if others and next is None:
@@ -69,6 +88,10 @@ async def list_audit(query: ListAudit, reader: Reader) -> AuditPage | Problem:
     )
     items, next = pages.fit(items, [row[0] for row in page.rows], next)
     return AuditPage(items=items, next=next, sequence=tip.sequence, head=tip.hash)
+
+
+def _narrows(term: Condition) -> int:
+    return LEADING.index(term.field)
 
 
 def _sees_all(actor: Actor) -> bool:

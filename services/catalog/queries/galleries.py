@@ -12,7 +12,10 @@ from catalog.domain import keeping
 from catalog.domain.image import Image
 from catalog.domain.keeping import Retentions
 from catalog.domain.version import Version
+from catalog.filters import Field, conditions, order
 from catalog.galleries import gallery_not_found
+from catalog.pages import Value
+from catalog.queries.listing import Along, compared, moment, told, walk
 from catalog.queries.named import find_gallery
 from catalog.retention import retention_not_found
 from catalog.settings import CatalogSettings
@@ -36,8 +39,22 @@ from runtime.store import Reader
 FAR = 500
 """How many versions one page of a preview looks at, unless a single image has more."""
 
-GALLERIES = """
-    SELECT id, body FROM documents WHERE kind = 'gallery' AND id > ? AND id < ? ORDER BY id LIMIT ?"""
+FIELDS = {
+    "name": Field(sql=told("name")),
+    "tenant": Field(sql=told("tenant")),
+    "description": Field(sql=told("description"), sorts=False),
+    **{name: Field("number", told(f"usage.{name}", "0")) for name in ("images", "versions", "bytes")},
+    **{f"quota_{name}": Field("number", told(f"quota.{name}")) for name in ("images", "versions", "bytes")},
+    "soft_delete": Field("flag", told("soft_delete.enabled", "0")),
+    "retention_days": Field("number", told("soft_delete.retention_days", "7")),
+    "grace_days": Field("number", told("soft_delete.grace_days", "7")),
+    "revision": Field("number", told("revision")),
+    "created": Field("time", moment("created")),
+}
+"""What galleries can be filtered by, and those of it that they can be sorted by. ``images``, ``versions`` and ``bytes``
+are what there is, with ``quota_`` what there may be."""
+GALLERIES = "(SELECT id, body FROM documents WHERE kind = 'gallery')"
+"""Their ids begin with the tenant and end with the name."""
 OF_IMAGE = """
     SELECT v.id, v.body, u.body FROM json_each(?) AS page
     CROSS JOIN documents AS v ON v.kind = 'version' AND v.id = page.value
@@ -56,17 +73,29 @@ class Place(NamedTuple):
 
 
 async def list_galleries(query: ListGalleries, reader: Reader) -> GalleryPage | Problem:
-    """Galleries of the tenant, by name."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, str)
+    """Galleries of the tenant, by default by name. A tenant has few: any other order is made of all of its own."""
+    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
     if isinstance(limit, Problem):
         return limit
     if isinstance(cursor, Problem):
         return cursor
+    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
+    if isinstance(sort, Problem):
+        return sort
+    if isinstance(terms, Problem):
+        return terms
+    keys = ("id",) if sort.field == "name" else (FIELDS[sort.field].sql, "id")
+    if cursor is not None and len(cursor) != len(keys):
+        return pages.foreign()
     tenant = query.actor.tenant
-    start = gallery_key(tenant, cursor or "")
-    rows = await reader.rows(GALLERIES, (start, f"{tenant}0", limit + 1))  # "0" is what follows "/"
-    page = pages.cut([(id.removeprefix(f"{tenant}/"), body) for id, body in rows], limit, body=1)
-    return GalleryPage(items=tuple(gallery_view(GALLERY.decode(body)) for _, body in page.rows), next=page.next)
+    own: list[tuple[str, Value]] = [("id > ?", f"{tenant}/"), ("id < ?", f"{tenant}0")]  # "0" is what follows "/"
+    others = [compared(term, FIELDS) for term in terms]
+    rows, end = await walk(Along(GALLERIES, keys, sort.down, own), cursor, others, limit + 1, reader)
+    page = pages.cut(rows, limit, body=2)
+    items = tuple(gallery_view(GALLERY.decode(body)) for _, _, body in page.rows)
+    next = page.next or (None if end is None else pages.cursor_at(end))
+    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    return GalleryPage(items=items, next=next)
 
 
 async def get_gallery(query: GetGallery, reader: Reader) -> GalleryView | Problem:

@@ -1,7 +1,7 @@
 """Pages of documents through one of the views of `migrations/`: along an index where the first condition and the order
 have one, and at most `FAR` of them looked at for a page where more conditions must hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -97,9 +97,11 @@ async def _walk(
     return Rows(rows, tuple(last[0]) if last else None)
 
 
-def compared(condition: Condition, fields: dict[str, Field]) -> tuple[str, Sequence[Value]]:
-    """A filter as SQL; what has no value is neither more nor less than any."""
-    return f"{fields[condition.field].sql} {condition.operator} ?", (condition.value,)
+def compared(condition: Condition, fields: Mapping[str, Field]) -> tuple[str, Sequence[Value]]:
+    """A filter as SQL; what has no value (the empty text, which is above all numbers) is neither more nor less."""
+    column = fields[condition.field].sql
+    known = f" AND typeof({column}) <> 'text'" if condition.operator in (">", ">=") else ""
+    return f"{column} {condition.operator} ?{known}", (condition.value,)
 
 
 def told(path: str, default: str = "''") -> str:

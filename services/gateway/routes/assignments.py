@@ -24,11 +24,14 @@ from gateway.bodies import (
     read_changes,
 )
 from gateway.door import Services, answer, assignment_in, thing
-from gateway.narrowing import OfImage
+from gateway.narrowing import OfImage, Sort, narrowed
 from gateway.shapes import shape
 
 TAGS = ["assignments"]
 PATH = "/v1/assignments/{assignment:str}"
+OWN = frozenset({"image", "pod", "state", "sort", "limit", "cursor"})
+SEATS_OWN = frozenset({"pod", "state", "sort", "limit", "cursor"})
+"""Parameters of the lists that are no filters on fields."""
 ACCEPTED = "The assignment; its job tells how the pods follow."
 NEW_USE = (
     "image_not_found", "version_not_found", "version_not_ready", "marker_not_found", "marker_frozen", "no_latest",
@@ -51,7 +54,9 @@ Force = Annotated[bool, QueryParameter(description="Also while users are logged 
     operation_id="list_assignments",
     summary="List assignments",
     tags=TAGS,
-    responses=reads(shape(AssignmentPage), "A page of assignments, by name.", "image_not_found"),
+    responses=reads(
+        shape(AssignmentPage), "A page of assignments, by name unless `sort` says otherwise.", "image_not_found"
+    ),
 )
 async def list_assignments(
     door: Services,
@@ -59,12 +64,20 @@ async def list_assignments(
     of_image: OfImage = None,
     on_pod: OnPod = None,
     in_state: State = None,
+    sort: Sort = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[bytes]:
-    """The assignments of the caller's tenant."""
+    """The assignments of the caller's tenant. Every filter that is given must hold."""
     asked = ListAssignments(
-        actor=door.actor(request), image=of_image, pod=on_pod, state=in_state, limit=limit, cursor=cursor
+        actor=door.actor(request),
+        image=of_image,
+        pod=on_pod,
+        state=in_state,
+        where=narrowed(request, "list_assignments", OWN),
+        sort=sort or "name",
+        limit=limit,
+        cursor=cursor,
     )
     return answer(await door.ask(asked, AssignmentPage))
 
@@ -165,7 +178,9 @@ async def drop_assignment(
     operation_id="list_seats",
     summary="List seats",
     tags=TAGS,
-    responses=reads(shape(SeatPage), "A page of seats, pod by pod.", "assignment_not_found"),
+    responses=reads(
+        shape(SeatPage), "A page of seats, pod by pod unless `sort` says otherwise.", "assignment_not_found"
+    ),
 )
 async def list_seats(
     door: Services,
@@ -173,15 +188,19 @@ async def list_seats(
     assignment: FromPath[str],
     on_pod: OnPod = None,
     in_state: State = None,
+    sort: Sort = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[bytes]:
-    """The seats of an assignment, with state, user and last use, as its pods report them."""
+    """The seats of an assignment, with state, user and last use, as its pods report them. Every filter that is given
+    must hold."""
     asked = ListSeats(
         actor=door.actor(request),
         assignment=assignment_in(assignment),
         pod=on_pod,
         state=in_state,
+        where=narrowed(request, "list_seats", SEATS_OWN),
+        sort=sort or "pod",
         limit=limit,
         cursor=cursor,
     )

@@ -8,8 +8,10 @@ from litestar.params import QueryParameter
 from contracts.requests import AuditPage, ListAudit
 from gateway.answers import Cursor, Limit, reads
 from gateway.door import Services, answer
+from gateway.narrowing import Sort, narrowed
 from gateway.shapes import shape
 
+OWN = frozenset({"about", "actor", "sort", "limit", "cursor"})
 About = Annotated[
     str | None,
     QueryParameter(
@@ -30,7 +32,9 @@ By = Annotated[
     summary="Read the audit log",
     tags=["audit"],
     responses=reads(
-        shape(AuditPage), "A page of entries, the oldest first, and where the log stands now.", "forbidden"
+        shape(AuditPage),
+        "A page of entries, the oldest first or by `sort=-sequence` the newest, and where the log stands now.",
+        "forbidden",
     ),
 )
 async def list_audit(
@@ -38,11 +42,21 @@ async def list_audit(
     request: Request[Any, Any, Any],
     about: About = None,
     by: By = None,
+    sort: Sort = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[bytes]:
-    """Every change with its actor, what was there before and what after; `hash` covers the entry and the one before."""
-    asked = ListAudit(actor=door.actor(request), about=about, actor_name=by, limit=limit, cursor=cursor)
+    """Every change with its actor, what was there before and what after; `hash` covers the entry and the one before.
+    Every filter that is given must hold."""
+    asked = ListAudit(
+        actor=door.actor(request),
+        about=about,
+        actor_name=by,
+        where=narrowed(request, "list_audit", OWN),
+        sort=sort or "sequence",
+        limit=limit,
+        cursor=cursor,
+    )
     return answer(await door.ask(asked, AuditPage))
 
 

@@ -23,10 +23,12 @@ from gateway.answers import Cursor, IfMatch, Key, Limit, does, etag, reads, revi
 from gateway.bodies import GalleryToMake, QuotaToSet, read, read_changes
 from gateway.bodies.base import convert
 from gateway.door import Services, answer, done, gallery_in, tenant_in, thing
+from gateway.narrowing import Sort, narrowed
 from gateway.shapes import shape
 
 TAGS = ["galleries"]
 PATH = "/v1/galleries/{gallery:str}"
+OWN = frozenset({"sort", "limit", "cursor"})
 Tenant = Annotated[
     str | None, QueryParameter(pattern=NAME, max_length=80, description="Another tenant, for operators.")
 ]
@@ -37,13 +39,20 @@ Tenant = Annotated[
     operation_id="list_galleries",
     summary="List galleries",
     tags=TAGS,
-    responses=reads(shape(GalleryPage), "A page of galleries, by name."),
+    responses=reads(shape(GalleryPage), "A page of galleries, by name unless `sort` says otherwise."),
 )
 async def list_galleries(
-    door: Services, request: Request[Any, Any, Any], limit: Limit = 100, cursor: Cursor = None
+    door: Services, request: Request[Any, Any, Any], sort: Sort = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Response[bytes]:
-    """The galleries of the caller's tenant."""
-    return answer(await door.ask(ListGalleries(actor=door.actor(request), limit=limit, cursor=cursor), GalleryPage))
+    """The galleries of the caller's tenant. Every filter that is given must hold."""
+    asked = ListGalleries(
+        actor=door.actor(request),
+        where=narrowed(request, "list_galleries", OWN),
+        sort=sort or "name",
+        limit=limit,
+        cursor=cursor,
+    )
+    return answer(await door.ask(asked, GalleryPage))
 
 
 @post(
