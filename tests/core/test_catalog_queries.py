@@ -505,6 +505,11 @@ def walked(bounds: str, *conditions: str) -> str:
     return walking.WALK.format(bounds=bounds, where=" AND ".join(conditions) or "1", way="ASC")
 
 
+def entries(where: str, way: str = "ASC") -> str:
+    """The SQL of a page of the audit log."""
+    return audit.ENTRIES.format(inner=where, outer="1", way=way)
+
+
 OF_ALL = "tenant = ? AND (created, id) < (?, ?) AND created <= ?"
 BEYOND = " AND (value, path, image) > (?, ?, ?)"
 LED = " AND value = ? AND (path, image) > (?, ?)"
@@ -549,10 +554,14 @@ PLANS = {
     ),
     "a timeline": (jobs.TIMELINE, "timeline_by_saga (saga=? AND seq>?)"),
     "copies of a job": (jobs.COPIES, "sqlite_autoindex_documents_1 (kind=? AND id>? AND id<?)"),
-    "galleries": (galleries.GALLERIES, "sqlite_autoindex_documents_1 (kind=? AND id>? AND id<?)"),
-    "audit": (audit.ENTRIES.format(led="", others="1"), "INTEGER PRIMARY KEY (rowid>?)"),
-    "audit of one thing": (audit.ENTRIES.format(led="about = ? AND ", others="1"), "audit_by_about (about=? AND seq"),
-    "audit of a tenant": (audit.ENTRIES.format(led="tenant = ? AND ", others="1"), "audit_by_tenant (tenant=? AND"),
+    "galleries": (
+        listed(galleries.GALLERIES, "id", "id > ? AND id < ?", "ASC"),
+        "sqlite_autoindex_documents_1 (kind=? AND id>? AND id<?)",
+    ),
+    "audit": (entries("sequence > ?"), "INTEGER PRIMARY KEY (rowid>?)"),
+    "audit, the newest first": (entries("sequence < ?", "DESC"), "INTEGER PRIMARY KEY (rowid<?)"),
+    "audit of one thing": (entries("about = ? AND sequence > ?"), "audit_by_about (about=? AND seq"),
+    "audit of a tenant": (entries("tenant = ? AND sequence > ?"), "audit_by_tenant (tenant=? AND"),
     "latest": (named.LATEST, "versions_usable (<expr>=? AND <expr>=?)"),
     "the latest number": (named.LATEST_RANK, "versions_usable (<expr>=? AND <expr>=?)"),
     "a usable one": (named.USABLE, "versions_usable (<expr>=? AND <expr>=?)"),
