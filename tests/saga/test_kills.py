@@ -59,6 +59,8 @@ class Town:
     http: httpx.AsyncClient
     heard: list[str] = field(default_factory=list)
     imported: int = 0
+    over: bool = False
+    """The saga came to its end. What was said while the server was away from the listener was never heard."""
 
     async def take(self, message: Msg) -> None:
         if not message.subject.startswith("event.pod."):
@@ -100,9 +102,9 @@ class Town:
         return found
 
     async def kill(self, victim: str, moment: "Moment") -> None:
-        """Kill a process at that moment from now."""
+        """Kill a process at that moment from now, or when the saga is over."""
         wanted = len(self.heard) + moment.events
-        await until(lambda: len(self.heard) >= wanted, 40)
+        await until(lambda: len(self.heard) >= wanted or self.over, 40)
         await asyncio.sleep(moment.seconds)
         child = self.installation.children[victim]
         await until(lambda: child.pid is not None)  # it may be on its way up from an earlier death
@@ -137,6 +139,7 @@ async def saga(town: Town, *deaths: tuple[str, Moment]) -> None:
     change = random.Random(f"{SEED}/{town.imported}").randbytes(3 * CHUNK)
     town.site("pod-1").change("golden", 0, (town.imported % 30 + 1) * CHUNK, change)
     town.imported += 1
+    town.over = False
     killing = [asyncio.create_task(town.kill(victim, moment)) for victim, moment in deaths]
     source = {"pod": "pod-1", "kind": "vm", "name": "golden"}
     versions = "/v1/images/default%2Fdebian/versions"
@@ -148,6 +151,7 @@ async def saga(town: Town, *deaths: tuple[str, Moment]) -> None:
     published = await town.post(publish, {}, key_of_publish)
     job = await town.ended(published.job)
     assert job.state == "SUCCESS", job
+    town.over = True
     await asyncio.gather(*killing)
 
     version: VersionView = await town.send("GET", f"{versions}/{accepted.number}", VersionView)
