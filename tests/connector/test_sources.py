@@ -200,7 +200,8 @@ def test_a5_a_machine_that_is_what_the_image_says_is_taken(pod: Pod) -> None:
     said = {"os_type": "windows", "os_state": "specialized", "generation": "V2", "architecture": "x64"}
     expects = Expected(**said, accelerated_network=True, nvme=True, hibernate=True, formats=("raw",))  # type: ignore[arg-type]
     source = machine(pod, "vm", **said, capabilities=["accelerated_network", "nvme", "hibernate"])
-    pod.prepare(pod.import_task(source, expects=expects))
+    prepared = pod.prepare(pod.import_task(source, expects=expects))
+    assert [disk.format for disk in prepared.manifest.disks] == ["raw", "raw"]
 
 
 def test_i3_a_source_that_the_quotas_have_no_room_for_is_refused_before_a_byte_moves(pod: Pod) -> None:
@@ -237,7 +238,7 @@ def test_a_volume_in_use_for_one_version_is_not_imported_for_another(pod: Pod) -
 def test_a_template_serves_several_imports_at_once(pod: Pod) -> None:
     source = machine(pod, "template")
     pod.backend.lock(source, new_id())
-    pod.prepare(pod.import_task(source))
+    assert pod.prepare(pod.import_task(source)).manifest.disks
 
 
 def test_b12_a_volume_that_lies_about_itself_does_not_pass_the_gate(pod: Pod) -> None:
