@@ -157,6 +157,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     properties: Properties = {}
     end_of_life: Moment | None = None
     enforce_end_of_life: bool = False
+    hold_until_validated: bool = False
+    """A version may be used only when validations of it succeeded and none failed (features.md B17)."""
     block_deletion_before_end_of_life: bool = False
     allow_deletion_of_replicated_locations: bool = True
     hidden: bool = False
@@ -169,6 +171,7 @@ UPDATABLE: frozenset[str] = frozenset(
         "memory_mib",
         "end_of_life",
         "enforce_end_of_life",
+        "hold_until_validated",
         "block_deletion_before_end_of_life",
         "allow_deletion_of_replicated_locations",
         "release_notes_uri",

@@ -137,6 +137,17 @@ class SourceInspected(Event, frozen=True, kw_only=True, tag="source.inspected.v1
     size: Size
 
 
+class SourceStepped(Event, frozen=True, kw_only=True, tag="source.stepped.v1"):
+    """An import plug-in ran to its end on the pod: the ``position``-th of ``steps`` (features.md B13)."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    attempt: int
+    step: str
+    position: int
+    steps: int
+
+
 class SourcePrepared(Event, frozen=True, kw_only=True, tag="source.prepared.v1"):
     """The version's content is in the pod's library, checked, hashed and durable."""
 

@@ -114,6 +114,42 @@ class VersionEnabled(Event, frozen=True, kw_only=True, tag="version.enabled.v1")
     revision: int
 
 
+class VersionDeactivated(Event, frozen=True, kw_only=True, tag="version.deactivated.v1"):
+    """The version's data is denied to all but operators; copies under way pause (features.md F6)."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    image: str
+    number: str
+    tenant: str
+    revision: int
+
+
+class VersionReactivated(Event, frozen=True, kw_only=True, tag="version.reactivated.v1"):
+    """The version's data is as accessible as before."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    image: str
+    number: str
+    tenant: str
+    revision: int
+
+
+class VersionStepped(Event, frozen=True, kw_only=True, tag="version.stepped.v1"):
+    """An import plug-in ran to its end in the catalog: the ``position``-th of ``steps`` (features.md B13)."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    image: str
+    number: str
+    tenant: str
+    step: str
+    position: int
+    steps: int
+    revision: int
+
+
 class VersionSoftDeleted(Event, frozen=True, kw_only=True, tag="version.soft_deleted.v1"):
     """The version is on its way out: usable by its number until ``grace``, restorable until ``purge``."""
 

@@ -49,6 +49,8 @@ class SourceRequested(Event, frozen=True, kw_only=True, tag="source.requested.v1
     expects: Expected = Expected()
     snapshot: str | None = None
     """After the source VM was read, make a snapshot of it with this name (*clone* only)."""
+    plugins: tuple[str, ...] = ()
+    """What the pod does to the source's files before it looks at them, in this order (features.md B13)."""
 
 
 class SourceReleased(Event, frozen=True, kw_only=True, tag="source.released.v1"):

@@ -21,6 +21,7 @@ from contracts.definition import (
 )
 from contracts.manifest import Format, Source
 from contracts.names import Name, Number, PodName, Text
+from contracts.preparation import Signature
 from contracts.requests.base import Command, Request
 from contracts.terms import PodNames, Replicas, Targets, Terms
 
@@ -82,6 +83,9 @@ class ImportVersion(Command, frozen=True, kw_only=True, tag="command.catalog.imp
     end_of_life: Moment | None = None
     capsule: Capsule | None = None
     uefi: Uefi | None = None
+    plugins: tuple[Name, ...] | None = None
+    """Import plug-ins in their order; None: those of the catalog's settings (`contracts.preparation`)."""
+    signature: Signature | None = None
 
 
 class PublishVersion(Command, frozen=True, kw_only=True, tag="command.catalog.publish"):
@@ -117,7 +121,9 @@ class CancelPublish(Command, frozen=True, kw_only=True, tag="command.catalog.can
 
 
 class CancelJob(Command, frozen=True, kw_only=True, tag="command.catalog.cancel_job"):
-    """Give up what a job does: of a publish, as `CancelPublish` does; an import in any state before its end."""
+    """Give up what a job does: of a publish, as `CancelPublish` does; an import in any state before its end; an update
+    of pools (the seats that follow already keep what they have, the others stay as they were); a deletion before its
+    copies went."""
 
     job: str
 

@@ -3,7 +3,9 @@
 A gallery is named by its name (in the actor's tenant) or by its id.
 """
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from contracts.definition import Flavour, Namespace
 from contracts.keeping import Quota, Retention, SoftDelete
@@ -149,5 +151,25 @@ class ListAudit(Request, frozen=True, kw_only=True, tag="query.catalog.audit"):
     actor_name: str | None = None
     where: dict[str, str] = {}
     sort: str = "sequence"
+    limit: int = 100
+    cursor: str | None = None
+
+
+class SetCertificate(Command, frozen=True, kw_only=True, tag="command.catalog.set_certificate"):
+    """Give the tenant a certificate by which signatures of imported images are checked, or replace it (B14)."""
+
+    name: Name
+    pem: Annotated[str, msgspec.Meta(max_length=16_384)]
+
+
+class DropCertificate(Command, frozen=True, kw_only=True, tag="command.catalog.drop_certificate"):
+    """Take a certificate away; versions that were checked by it stay as they are."""
+
+    name: str
+
+
+class ListCertificates(Request, frozen=True, kw_only=True, tag="query.catalog.certificates"):
+    """The tenant's certificates, by name."""
+
     limit: int = 100
     cursor: str | None = None

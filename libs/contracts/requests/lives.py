@@ -53,6 +53,16 @@ class SetEnabled(Command, frozen=True, kw_only=True, tag="command.catalog.set_en
     revision: int | None = None
 
 
+class SetDataAccess(Command, frozen=True, kw_only=True, tag="command.catalog.set_data_access"):
+    """Deny the data of a version to everybody but operators, or allow it again (Glance's *deactivated*, features.md
+    F6): no export, no new version made of it, no new copy; copies under way pause. What is there stays."""
+
+    image: str
+    number: str
+    active: bool
+    revision: int | None = None
+
+
 class SetProtection(Command, frozen=True, kw_only=True, tag="command.catalog.set_protection"):
     """Protect from deletion, or end that: then the protection lasts ``cool_down`` hours more (features.md F8)."""
 
@@ -112,17 +122,22 @@ class RecordValidation(Command, frozen=True, kw_only=True, tag="command.catalog.
 
 
 class GetLineage(Request, frozen=True, kw_only=True, tag="query.catalog.lineage"):
-    """The ancestors of a version, nearest first (features.md A10)."""
+    """The ancestors of a version, nearest first (features.md A10), unless ``sort`` names a field. ``where`` as in
+    `ListImages`."""
 
     image: str
     number: str
+    where: dict[str, str] = {}
+    sort: str = ""
 
 
 class GetUsers(Request, frozen=True, kw_only=True, tag="query.catalog.users"):
-    """Who uses a version, by assignment and pod (features.md F14)."""
+    """Who uses a version, by assignment and pod (features.md F14). ``where`` and ``sort`` as in `ListImages`."""
 
     image: str
     number: str
+    where: dict[str, str] = {}
+    sort: str = ""
     limit: int = 100
     cursor: str | None = None
 
@@ -186,9 +201,13 @@ class DropMarker(Command, frozen=True, kw_only=True, tag="command.catalog.drop_m
 
 
 class ListMarkers(Request, frozen=True, kw_only=True, tag="query.catalog.markers"):
-    """All markers of an image, by name."""
+    """All markers of an image, by name unless ``sort`` names a field. ``where`` as in `ListImages`."""
 
     image: str
+    where: dict[str, str] = {}
+    sort: str = "name"
+    limit: int = 100
+    cursor: str | None = None
 
 
 class GetMarker(Request, frozen=True, kw_only=True, tag="query.catalog.marker"):

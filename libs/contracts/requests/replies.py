@@ -8,6 +8,7 @@ from contracts.views import (
     AncestorView,
     AssignmentView,
     AuditView,
+    CertificateView,
     CopyView,
     DeadLetterView,
     DeliveryView,
@@ -156,3 +157,7 @@ class AssignmentPage(_Page, frozen=True, kw_only=True, tag="assignment_page"):
 
 class SeatPage(_Page, frozen=True, kw_only=True, tag="seat_page"):
     items: tuple[SeatView, ...]
+
+
+class CertificatePage(_Page, frozen=True, kw_only=True, tag="certificate_page"):
+    items: tuple[CertificateView, ...]

@@ -7,6 +7,7 @@ import msgspec
 from contracts.definition import Capsule, Details, Identifier, Uefi
 from contracts.errors import Failure
 from contracts.manifest import Manifest, Source
+from contracts.preparation import Signature
 from contracts.views.base import View
 from contracts.views.holdings import Placed, Validation
 
@@ -39,6 +40,8 @@ class ImageView(View, frozen=True, kw_only=True, tag="image"):
     usable: bool = False
     """A version is AVAILABLE or PARTIALLY_AVAILABLE, and the image is not disabled (features.md b.1)."""
     versions: int = 0
+    next_number: str = "1.0.0"
+    """What a version imported now would be numbered."""
     protected: bool = False
     protected_until: datetime | None = None
     deprecation: str = "ACTIVE"
@@ -105,6 +108,10 @@ class VersionView(View, frozen=True, kw_only=True, tag="version"):
     used_by: int = 0
     """Assignments that use or want it."""
     warnings: tuple[str, ...] = ()
+    deactivated: bool = False
+    """Its data is denied to all but operators (features.md F6)."""
+    signature: Signature | None = None
+    """The signature that was checked when it was imported."""
     publish_state: str = "NOT_READY"
     """NOT_READY, UNPUBLISHED, PARTIALLY_PUBLISHED or PUBLISHED: what there is, where ``state`` says what goes on."""
 
@@ -141,6 +148,7 @@ class JobView(View, frozen=True, kw_only=True, tag="job"):
     created: datetime
     updated: datetime
     estimate: datetime | None = None
+    """When the last copy of a publish should be AVAILABLE, by the capacity measured at its acceptance."""
     percent: float = 0.0
     bytes: int = 0
     total: int = 0
@@ -150,11 +158,12 @@ class JobView(View, frozen=True, kw_only=True, tag="job"):
     rows: tuple[JobRow, ...] = ()
     """By target, in the view of one job."""
     assignment: str = ""
+    position: int | None = None
+    """Of an import that waits for its pod: 1 is the next to begin (features.md B15)."""
     heard: datetime | None = None
     """When a pod last told of the work: a job of which nothing is heard is asked for again."""
     retried: str = ""
     """The job that was begun in place of this one."""
-    """When the last copy of a publish should be AVAILABLE, by the capacity measured at its acceptance."""
     warning: Failure | None = None
     """That the publish will miss its deadline, by the same measure."""
 

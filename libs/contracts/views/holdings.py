@@ -220,3 +220,14 @@ class AuditView(View, frozen=True, kw_only=True, tag="audit_entry"):
     after: Any
     previous: str
     hash: str
+
+
+class CertificateView(View, frozen=True, kw_only=True, tag="certificate"):
+    """A tenant's certificate for signatures of images."""
+
+    name: str
+    pem: str
+    subject: str
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
