@@ -16,6 +16,8 @@ Plugin = Literal["image_decompression", "inject_image_metadata"]
 *inject_image_metadata*: the properties of the catalog's settings are written to the image."""
 Plugins = Annotated[tuple[Plugin, ...], msgspec.Meta(max_length=8)]
 """In the order in which they run; each is told when it is done."""
+AT_POD: frozenset[str] = frozenset({"image_decompression"})
+"""Those that the source's pod runs; the catalog runs the others."""
 PLUGINS_LATER: frozenset[str] = frozenset({"image_conversion"})
 """Names that are known elsewhere and not there yet: refused as unsupported."""
 

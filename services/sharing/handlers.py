@@ -15,7 +15,7 @@ from contracts.events.hub import (
     VersionDeployed,
     VersionPartiallyAvailable,
 )
-from contracts.requests import AnswerOffer, Done, OfferImage, RevokeOffer
+from contracts.requests import AnswerOffer, Done
 from runtime.work import Get, Message, Reaction, Ref, Work
 from sharing.documents import IMAGE, MEMBER, member_key
 from sharing.domain import offering
@@ -27,12 +27,6 @@ from sharing.settings import SharingSettings
 def reactions(settings: SharingSettings) -> dict[type, Reaction]:
     """Type of message -> reaction."""
 
-    def on_offer(message: Message[OfferImage], work: Work) -> Done | Problem:
-        command = message.body
-        own, member = _rows(command, command.member, work)
-        decided = offering.decide_offer(work.get(IMAGE, command.image), own, member, command, settings.max_members)
-        return _done(decided, work)
-
     known = Reaction(_image_keys, _on_image)
     return {
         ImageDeleted: Reaction(_image_keys, _on_deleted),
@@ -40,9 +34,7 @@ def reactions(settings: SharingSettings) -> dict[type, Reaction]:
         VersionDeployed: known,
         VersionAvailable: known,
         VersionPartiallyAvailable: known,
-        OfferImage: Reaction(_command_keys, on_offer),
         AnswerOffer: Reaction(_command_keys, _on_answer),
-        RevokeOffer: Reaction(_command_keys, _on_revoke),
     }
 
 
@@ -69,30 +61,16 @@ def _on_deleted(message: Message[ImageDeleted], work: Work) -> None:
     work.put(IMAGE, event.image, msgspec.structs.replace(before, deleted=True))
 
 
-def _command_keys(message: Message[OfferImage | AnswerOffer | RevokeOffer], _: Get) -> Iterator[Ref]:
+def _command_keys(message: Message[AnswerOffer], _: Get) -> Iterator[Ref]:
     command = message.body
     yield IMAGE(command.image)
     yield MEMBER(member_key(command.image, command.actor.tenant))
-    if not isinstance(command, AnswerOffer):
-        yield MEMBER(member_key(command.image, command.member))
-
-
-def _rows(command: OfferImage | RevokeOffer, member: str, work: Work) -> tuple[Any, Any]:
-    """The row of who asks, and the row of whom it is about."""
-    own = work.get(MEMBER, member_key(command.image, command.actor.tenant))
-    return own, work.get(MEMBER, member_key(command.image, member))
 
 
 def _on_answer(message: Message[AnswerOffer], work: Work) -> Done | Problem:
     command = message.body
     own = work.get(MEMBER, member_key(command.image, command.actor.tenant))
     return _done(offering.decide_answer(work.get(IMAGE, command.image), own, command), work)
-
-
-def _on_revoke(message: Message[RevokeOffer], work: Work) -> Done | Problem:
-    command = message.body
-    own, member = _rows(command, command.member, work)
-    return _done(offering.decide_revoke(work.get(IMAGE, command.image), own, member, command), work)
 
 
 def _done(decided: Iterable[ShareEvent] | Problem, work: Work) -> Done | Problem:

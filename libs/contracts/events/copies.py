@@ -16,6 +16,8 @@ class PodEnrolled(Event, frozen=True, kw_only=True, tag="pod.enrolled.v1"):
     hypervisor: str
     labels: dict[str, str] = {}
     revision: int
+    tenants: tuple[str, ...] = ()
+    """Who may use it (principals); none: every tenant."""
 
 
 class PodConnected(Event, frozen=True, kw_only=True, tag="pod.connected.v1"):
@@ -25,6 +27,8 @@ class PodConnected(Event, frozen=True, kw_only=True, tag="pod.connected.v1"):
     pod: str
     labels: dict[str, str] = {}
     revision: int
+    tenants: tuple[str, ...] = ()
+    """Who may use it (principals); none: every tenant."""
 
 
 class PodDisconnected(Event, frozen=True, kw_only=True, tag="pod.disconnected.v1"):
@@ -58,6 +62,8 @@ class PodRelabelled(Event, frozen=True, kw_only=True, tag="pod.relabelled.v1"):
     pod: str
     labels: dict[str, str]
     revision: int
+    tenants: tuple[str, ...] = ()
+    """Who may use it (principals); none: every tenant."""
 
 
 class PodRemoved(Event, frozen=True, kw_only=True, tag="pod.removed.v1"):

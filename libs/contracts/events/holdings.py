@@ -48,6 +48,8 @@ class ImageChanged(Event, frozen=True, kw_only=True, tag="image.changed.v1"):
     tenant: str
     fields: tuple[str, ...]
     fixed: bool | None = None
+    private_only: str | None = None
+    """As `ImageRegistered` has it; None: as before."""
     revision: int
 
 
@@ -224,14 +226,15 @@ class AssignmentCreated(Event, frozen=True, kw_only=True, tag="assignment.create
 
 
 class AssignmentUpdated(Event, frozen=True, kw_only=True, tag="assignment.updated.v1"):
-    """What an assignment wants changed: once for each move of its marker, and for each verb on it."""
+    """What an assignment wants changed: once for each move of its marker, for each verb on it, and when its job is
+    cancelled."""
 
     about: ClassVar[str] = "assignment"
     assignment: str
     tenant: str
     image: str
     version: str
-    cause: Literal["marker", "rollback", "edit", "rebuild", "disk", "switch"]
+    cause: Literal["marker", "rollback", "edit", "rebuild", "disk", "switch", "cancel"]
     revision: int
 
 

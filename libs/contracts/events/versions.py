@@ -19,6 +19,10 @@ class ImageRegistered(Event, frozen=True, kw_only=True, tag="image.registered.v1
     tenant: str
     os_type: str
     image_class: str = "custom"
+    market: bool = False
+    """It has a purchase plan: not to be shared on (features.md E6)."""
+    private_only: str = ""
+    """Why it may not be in a gallery that is shared with everybody: its security type (features.md d.2)."""
     revision: int
 
 
@@ -99,6 +103,28 @@ class VersionPublishRequested(Event, frozen=True, kw_only=True, tag="version.pub
     left: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
     fixed: bool = False
+    gallery: str = ""
+    """The name of the image's gallery, on which roles may be granted."""
+    principals: tuple[str, ...] = ()
+    """What the tenant was when it asked: pods that only others may use are no targets. None: the tenant alone."""
+    revision: int
+
+
+class VersionDeliveryRequested(Event, frozen=True, kw_only=True, tag="version.delivery_requested.v1"):
+    """Copies of a published version are wanted on more pods, which ``member`` may use, because it is shared with that
+    one. They are the version's own copies, and end with the share (`ShareRevoked`) as far as they are not
+    AVAILABLE. ``principals`` are what the member was when it asked."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    image: str
+    number: str
+    tenant: str
+    gallery: str
+    member: str
+    delivery: str
+    principals: tuple[str, ...] = ()
+    pods: tuple[str, ...]
     revision: int
 
 

@@ -5,15 +5,30 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["reader", "publisher", "sharer", "owner", "operator", "auditor"]
+from contracts.principals import GIVES, Right, Role
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, in which roles. Services decide by it; the gateway only establishes it."""
+    """Who asks, in which roles of his own tenant. Services decide by it; the gateway only establishes it.
+
+    ``principals`` are all that he is to those who share (`contracts.principals`), none: his tenant alone.
+    """
 
     tenant: str
     name: str
     roles: tuple[Role, ...] = ()
+    kind: Literal["user", "service"] = "user"
+    principals: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everything that something may be shared with so that he may use it."""
+        return self.principals or (self.tenant,)
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What he may do in his own tenant."""
+        return frozenset().union(*(GIVES[role] for role in self.roles))
 
     @property
     def operator(self) -> bool:

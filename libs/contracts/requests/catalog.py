@@ -1,6 +1,6 @@
 """What the catalog is asked: images, versions, publishes, jobs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -144,7 +144,15 @@ class ListImages(Request, frozen=True, kw_only=True, tag="query.catalog.images")
     ``image_class``, ``publisher``, …; ``min_…`` and ``max_…`` for numbers, ``…_before`` and ``…_after`` for times);
     ``tags`` are keys with a value, or empty for any. ``text`` is looked for in gallery/name and description. ``pod``
     has a copy AVAILABLE of one of the versions. ``sort`` is a field, with ``-`` in front downwards.
+
+    Without ``visibility``: the tenant's own, those of the standard class and public galleries, and those shared with
+    it that it accepted; ``private`` and ``public``: only those; ``shared``: only those shared with it, whose answer is
+    ``member_status``; ``community``: those of community galleries (Glance's rules, features.md d.3). A ``gallery`` that
+    is an id may be another tenant's that the actor can read.
     """
+
+    visibility: Literal["private", "shared", "community", "public"] | None = None
+    member_status: Literal["accepted", "pending", "rejected", "all"] = "accepted"
 
     gallery: str | None = None
     state: str | None = None
@@ -210,3 +218,18 @@ class GetTimeline(Request, frozen=True, kw_only=True, tag="query.catalog.timelin
     job: str
     limit: int = 500
     cursor: str | None = None
+
+
+class GetSharingStatus(Request, frozen=True, kw_only=True, tag="query.catalog.sharing_status"):
+    """Where the versions of an image, or of all images of a gallery, can be used by those they are shared with
+    (features.md E9)."""
+
+    image: str | None = None
+    gallery: str | None = None
+
+
+class See(Request, frozen=True, kw_only=True, tag="query.catalog.see"):
+    """Which of these images and versions (ids) the actor may know of."""
+
+    images: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()
+    versions: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()

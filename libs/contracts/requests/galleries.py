@@ -3,7 +3,7 @@
 A gallery is named by its name (in the actor's tenant) or by its id.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -41,7 +41,13 @@ class DropGallery(Command, frozen=True, kw_only=True, tag="command.catalog.drop_
 
 
 class ListGalleries(Request, frozen=True, kw_only=True, tag="query.catalog.galleries"):
-    """Galleries of the actor's tenant, by name unless ``sort`` names a field. ``where`` as in `ListImages`."""
+    """Galleries of the actor's tenant, by name unless ``sort`` names a field. ``where`` as in `ListImages`.
+
+    ``reach`` has all that the actor can read over all tenants: ``shared`` those shared with it or on which it has a
+    role, ``community`` and ``public`` those, ``all`` all of these (features.md E7).
+    """
+
+    reach: Literal["own", "shared", "community", "public", "all"] = "own"
 
     where: dict[str, str] = {}
     sort: str = "name"

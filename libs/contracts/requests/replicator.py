@@ -7,6 +7,7 @@ import msgspec
 from contracts.limits import Limits
 from contracts.manifest import Size
 from contracts.names import Name, PodName
+from contracts.principals import Member
 from contracts.requests.base import Command, Request
 from contracts.terms import Labels
 
@@ -93,6 +94,17 @@ class SetPodLabels(Command, frozen=True, kw_only=True, tag="command.replicator.s
 
     pod: str
     labels: Labels
+    revision: int | None = None
+
+
+class SetPodTenants(Command, frozen=True, kw_only=True, tag="command.replicator.set_tenants"):
+    """Operator: who may use a pod, as principals of tenants, accounts or organisations; none named: every tenant.
+
+    To all others it does not exist: they see nothing of it, import nothing from it and publish nothing to it.
+    """
+
+    pod: str
+    tenants: Annotated[tuple[Member, ...], msgspec.Meta(max_length=64)]
     revision: int | None = None
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from contracts.views import (
+    AccountView,
     AncestorView,
     AssignmentView,
     AuditView,
@@ -14,6 +15,7 @@ from contracts.views import (
     DeliveryView,
     FlavourView,
     GalleryView,
+    GrantView,
     HookView,
     ImageView,
     ItemView,
@@ -21,12 +23,18 @@ from contracts.views import (
     MarkerView,
     MemberView,
     NamespaceView,
+    PairView,
+    PersonView,
     PlanRow,
     PodView,
     PolicyView,
     RetentionView,
     SeatView,
+    ShareView,
+    TenantView,
     TimelineView,
+    TokenView,
+    UnitView,
     UserView,
     VersionView,
     VictimView,
@@ -161,3 +169,44 @@ class SeatPage(_Page, frozen=True, kw_only=True, tag="seat_page"):
 
 class CertificatePage(_Page, frozen=True, kw_only=True, tag="certificate_page"):
     items: tuple[CertificateView, ...]
+
+
+class PairPage(_Page, frozen=True, kw_only=True, tag="pair_page"):
+    """What became of each pair of a batch."""
+
+    items: tuple[PairView, ...]
+
+
+class SharePage(_Page, frozen=True, kw_only=True, tag="share_page"):
+    items: tuple[ShareView, ...]
+
+
+class GrantPage(_Page, frozen=True, kw_only=True, tag="grant_page"):
+    items: tuple[GrantView, ...]
+
+
+class UnitPage(_Page, frozen=True, kw_only=True, tag="unit_page"):
+    items: tuple[UnitView, ...]
+
+
+class AccountPage(_Page, frozen=True, kw_only=True, tag="account_page"):
+    items: tuple[AccountView, ...]
+
+
+class TenantPage(_Page, frozen=True, kw_only=True, tag="tenant_page"):
+    items: tuple[TenantView, ...]
+
+
+class PersonPage(_Page, frozen=True, kw_only=True, tag="person_page"):
+    items: tuple[PersonView, ...]
+
+
+class TokenPage(_Page, frozen=True, kw_only=True, tag="token_page"):
+    items: tuple[TokenView, ...]
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="seen"):
+    """Of what was asked about, what the actor may know of."""
+
+    images: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()

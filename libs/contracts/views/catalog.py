@@ -35,6 +35,9 @@ class ImageView(View, frozen=True, kw_only=True, tag="image"):
     flavour: str | None = None
     """Dedicated to the models of this flavour; None: General."""
     visibility: str = "private"
+    """private, shared, community or public."""
+    member_status: str = ""
+    """How the asker's tenant answered, where the image is shared with it: PENDING, ACCEPTED or REJECTED."""
     tags: dict[str, str] = {}
     details: Details = Details()
     usable: bool = False

@@ -39,6 +39,8 @@ class PodView(View, frozen=True, kw_only=True, tag="pod"):
     """Items in its library that nobody asked for, or that the hub does not know."""
     capabilities: tuple[str, ...] = ()
     """What its hosts can do, as its connector says: ``trusted_launch``, ``gpu.nvidia``."""
+    tenants: tuple[str, ...] = ()
+    """Who may use it; none named: every tenant."""
 
 
 class VmView(View, frozen=True, kw_only=True, tag="vm"):

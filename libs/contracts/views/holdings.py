@@ -24,6 +24,11 @@ class GalleryView(View, frozen=True, kw_only=True, tag="gallery"):
     soft_delete: SoftDelete
     created: datetime
     revision: int
+    sharing: str = "private"
+    """private, groups, community or public."""
+    public_name: str = ""
+    roles: tuple[str, ...] = ()
+    """What the asker may do there, where it is another tenant's."""
 
 
 class QuotaView(View, frozen=True, kw_only=True, tag="quota"):

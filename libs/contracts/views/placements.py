@@ -31,7 +31,7 @@ class CopyView(View, frozen=True, kw_only=True, tag="copy"):
     next_attempt: datetime | None
     reason: str = ""
     """Why it is SKIPPED or CANCELLED, or what a PENDING copy waits for: ``slot``, ``source``, ``turn``, ``window``,
-    ``pod_offline``, ``paused``, ``not_before``."""
+    ``pod_offline``, ``paused``, ``data_denied``, ``not_before``."""
     excluded: bool = False
     estimate: datetime | None = None
     wanted: bool = True
@@ -80,6 +80,8 @@ class PlacementView(View, frozen=True, kw_only=True, tag="placement"):
     warning: Failure | None = None
     policies: tuple[str, ...] = ()
     """The policies that put it somewhere."""
+    denied: bool = False
+    """The data of the version is denied (features.md F6): no copy is made, whoever resumes it."""
     revision: int
 
 
