@@ -82,7 +82,7 @@ async def catalog(folder: Path, url: str) -> AsyncIterator[tuple[Running, Reques
         running.stop()
 
 
-def _read_through(folder: Path) -> None:
+def read_through(folder: Path) -> None:
     """Have the database in the page cache, where one that is used would be."""
     for path in folder.glob("*.sqlite"):
         with path.open("rb", buffering=0) as file:
@@ -98,11 +98,19 @@ async def looked_up(
     A database that an earlier run left in ``folder`` is used again.
     """
     of = await _hoard(folder, versions, copies)
-    await asyncio.to_thread(_read_through, folder / "catalog")
+    await asyncio.to_thread(read_through, folder / "catalog")
     async with catalog(folder, url) as (running, requests):
         await answers(requests, of, max(1, rounds // 10))
         took = await answers(requests, of, rounds)
         return took, running.rss()
+
+
+async def emptied(client: Client) -> None:
+    """Have the streams of the topology, with nothing in them."""
+    js = client.jetstream()
+    for stream in await js.streams_info():
+        await js.delete_stream(str(stream.config.name))
+    await apply(client)
 
 
 async def _hoard(folder: Path, versions: int, copies: int) -> Hoard:
@@ -188,10 +196,7 @@ async def accepted(folder: Path, url: str, count: int, rounds: int) -> list[floa
     client = await nats.connect(url)
     found = []
     for round_ in range(rounds):
-        js = client.jetstream()
-        for stream in await js.streams_info():
-            await js.delete_stream(str(stream.config.name))
-        await apply(client)
+        await emptied(client)
         found.append(await imports(folder / f"round-{round_}", url, count))
     await client.close()
     return found
@@ -250,10 +255,7 @@ async def _looked_up_on(
     folder: Path, url: str, versions: int, given: argparse.Namespace
 ) -> tuple[dict[str, list[float]], float]:
     client = await nats.connect(url)
-    js = client.jetstream()
-    for stream in await js.streams_info():
-        await js.delete_stream(str(stream.config.name))
-    await apply(client)
+    await emptied(client)
     await client.close()
     return await looked_up(folder, url, versions, given.copies, given.asked)
 

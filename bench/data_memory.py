@@ -16,7 +16,7 @@ from imprint.local.installation import Installation
 from runtime.ids import new_id
 from runtime.requests import Requests
 
-ACTOR = Actor(tenant="default", name="bench")
+ACTOR = Actor(tenant="default", name="bench", roles=("operator", "owner"))
 IMAGE, NUMBER = "default/disk", "1.0.0"
 PATIENCE = 600.0
 """Seconds within which a step of a saga must have been taken."""

@@ -7,7 +7,7 @@ them, whatever that is. Half of the images are of Windows, each tenth has a tag 
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import msgspec
 from catalog.definition import definition
 from catalog.settings import CatalogSettings
 from contracts.errors import Problem
-from contracts.events import Speaker, from_pods, hub
+from contracts.events import Event, Speaker, from_pods, hub
 from contracts.manifest import Disk, Manifest, Source
 from contracts.names import copy_id
 from contracts.requests import Accepted, Actor, EditTags, ImportVersion, PublishVersion
@@ -72,8 +72,8 @@ def named(versions: int, of_each: int, copies: int) -> Hoard:
     )
 
 
-async def build(folder: Path, hoard: Hoard) -> None:
-    """Make the catalog's database in ``folder``."""
+async def build(folder: Path, hoard: Hoard, shared: Callable[[Accepted], Iterable[Event]] = lambda _: ()) -> None:
+    """Make the catalog's database in ``folder``; ``shared`` is what sharing said about the version that is made."""
     defined = definition(CatalogSettings(data=str(folder)))
     assert defined.migrations is not None
     database = folder / f"{defined.name}.sqlite"
@@ -81,6 +81,8 @@ async def build(folder: Path, hoard: Hoard) -> None:
         processor = Processor(store, defined.reactions)
         running = asyncio.create_task(processor.run())
         made = await _one(processor, hoard.pods)
+        for event in shared(made):
+            await _handle(processor, Speaker.SHARING, event)
         processor.stop()
         await running
     _multiply(database, hoard, made)

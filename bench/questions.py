@@ -57,18 +57,19 @@ async def answers(requests: Requests, of: Hoard, rounds: int) -> dict[str, list[
     cursors: list[str] = []
     for _ in range(rounds):
         for name, made in questions(of, chance).items():
-            page = await _timed(requests, name, made(), took)
+            page = await timed(requests, name, made(), took)
             if name == "list, first page" and page.next is not None and len(cursors) < 50:
                 cursors.append(page.next)
         if cursors:
             later = ListImages(actor=ACTOR, cursor=chance.choice(cursors))
-            page = await _timed(requests, "list, later page", later, took)
+            page = await timed(requests, "list, later page", later, took)
             if page.next is not None and len(cursors) < 50:
                 cursors.append(page.next)
     return took
 
 
-async def _timed(requests: Requests, name: str, request: Request, took: dict[str, list[float]]) -> Any:
+async def timed(requests: Requests, name: str, request: Request, took: dict[str, list[float]]) -> Any:
+    """The answer to a question; its milliseconds are added to ``took``. Raises TypeError when it is refused."""
     start = time.perf_counter()
     found = await requests.ask(request, timeout=60)
     took.setdefault(name, []).append((time.perf_counter() - start) * 1000)

@@ -35,7 +35,7 @@ from runtime.requests import Requests
 from runtime.settings import Settings
 from runtime.topology import apply
 
-ACTOR = Actor(tenant="default", name="bench")
+ACTOR = Actor(tenant="default", name="bench", roles=("operator", "owner"))
 WINDOW = 1024
 CHANGED = 100
 """Pods of which a section of the inventory changed in the minute that R2 looks at."""

@@ -20,7 +20,7 @@ from runtime.requests import Requests
 from runtime.settings import Settings
 from runtime.topology import apply
 
-ACTOR = Actor(tenant="default", name="bench")
+ACTOR = Actor(tenant="default", name="bench", roles=("operator", "owner"))
 WIDE = {"enrolment": "open", "tenant_publishes": "1000", "tenant_publishes_across": "1000", "pod_copies": "1000"}
 """Settings of a replicator that holds nobody back: what a publish costs is measured, and not whose turn it is."""
 WINDOW = 128

@@ -40,6 +40,7 @@ def test_the_bench_of_the_data_plane_gives_every_figure_and_counts_what_travels(
         ("control", ("--rounds", "1", "--sagas", "20", "--idle", "3"), ("K1", "K2", "K3", "K4", "K5", "K6")),
         ("replicator", ("--quick",), ("R1", "R2", "R3", "R4", "R5")),
         ("catalog", ("--quick",), ("C1", "C2", "C3", "C4")),
+        ("sharing", ("--quick",), ("S1", "S2", "S3", "S4")),
     ],
 )
 def test_the_benches_of_the_hub_give_every_figure(

@@ -15,8 +15,10 @@ from cli.test_installation import settings_of
 from contracts.events import Speaker
 from contracts.permissions import ADMIN, clients
 from imprint.__main__ import main
-from imprint.local import keys
+from imprint.local import https, keys
 from imprint.local.broker import binary, configuration
+from imprint.local.certificates import names as certified
+from imprint.local.certificates import read
 from runtime.settings import PREFIX, load
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +47,7 @@ def test_everything_runs_once_and_three_pods_have_a_connector() -> None:
     packages = sorted(package(name) for name in PROCESSES)
     hub = [str(speaker) for speaker in (Speaker.CATALOG, Speaker.REPLICATOR, Speaker.SHARING, Speaker.NOTIFIER)]
     assert packages == sorted([*hub, "gateway", "connector", "connector", "connector"])
-    assert set(SERVICES) - set(PROCESSES) == {"keys", "nats", "topology"}
+    assert set(SERVICES) - set(PROCESSES) == {"keys", "nats", "topology", "cli"}
     assert all(find_spec(found) for found in packages)
 
 
@@ -112,6 +114,18 @@ def test_connectors_differ_and_never_see_the_hubs_secrets() -> None:
         assert environment["IMPRINT_ADVERTISE"] == f"https://{name}:{environment['IMPRINT_DATA_PORT']}"
         assert environment["IMPRINT_ROOT"] in mounted(name)
         assert [volume for volume in SERVICES[name]["volumes"] if "keys" in volume] == [f"keys-{name}:/keys:ro"]
+
+
+def test_the_command_line_finds_the_gateway_by_what_the_keys_service_made(secrets: Path) -> None:
+    told = SERVICES["cli"]["environment"]
+    assert told["IMPRINT_SERVER"] == f"https://gateway:{SERVICES['gateway']['environment']['IMPRINT_PORT']}"
+    names = read(secrets / "gateway" / https.CERTIFICATE)
+    assert names is not None
+    assert "gateway" in certified(names)
+    assert SERVICES["gateway"]["environment"]["IMPRINT_ALLOWED_HOSTS"] == "gateway"
+    assert SERVICES["cli"]["volumes"] == ["keys-admin:/keys:ro"]
+    for variable in ("IMPRINT_CA", "IMPRINT_TOKEN_FILE"):
+        assert (secrets / ADMIN / Path(told[variable]).name).is_file()
 
 
 @pytest.mark.parametrize("name", PROCESSES)

@@ -26,7 +26,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sharing": frozenset({"msgspec", "structlog"}),
     "notifier": frozenset({"msgspec", "structlog", "h11"}),
     "connector": frozenset({"msgspec", "structlog", "blake3", "oslo_utils", "aiohttp", "zstandard"}),
-    "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11"}),
+    "gateway": frozenset({"msgspec", "structlog", "litestar", "uvicorn", "uvloop", "h11", "jwt"}),
     "imprint": frozenset({"msgspec", "click", "rich", "httpx", "blake3", "zstandard", "cryptography", "yaml"}),
 }
 """Third-party packages of each package of ours; `runtime` may use any."""

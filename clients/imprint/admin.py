@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from imprint.exits import CommandFailure, Exit, UnreachableError
-from imprint.options import DATA, Token, current, shared
+from imprint.options import Token, current, shared
 from imprint.output import print_json, show, when
 from imprint.verifying import audit
 
@@ -31,24 +31,21 @@ def command() -> None:
 
 
 def nats_options(command: F) -> F:
-    """Adds the options that say where NATS is; ``--data`` means the one that `imprint up` runs."""
+    """Adds the options that say where NATS is; without them it is the one that `imprint up` runs (``--data``)."""
     for option in (
         click.option("--nats-password-file", envvar="IMPRINT_NATS_PASSWORD_FILE", default="", metavar="FILE"),
         click.option("--nats-user", envvar="IMPRINT_NATS_USER", default="", metavar="USER"),
         click.option("--nats", "nats_url", envvar="IMPRINT_NATS_URL", metavar="URL", help="Another NATS server."),
-        click.option(
-            "--data", type=click.Path(file_okay=False, path_type=Path), default=DATA, show_default=True,
-            help="The folder of an installation of this machine.",
-        ),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
 
-def _settings(data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> "Settings":
+def _settings(nats_url: str | None, nats_user: str, nats_password_file: str) -> "Settings":
     from imprint.local.keys import nats_settings
     from runtime.settings import Settings
 
+    data = current().folder
     if nats_url:
         return Settings(data=str(data), nats_url=nats_url, nats_user=nats_user, nats_password_file=nats_password_file)
     try:
@@ -86,12 +83,12 @@ def topology() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what differs.")
 @nats_options
 @shared
-def apply(dry_run: bool, data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
+def apply(dry_run: bool, nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
     """Bring the server to the table in contracts.topology, showing the differences first."""
     from runtime import topology as streams
     from runtime.connection import connect
 
-    settings = _settings(data, nats_url, nats_user, nats_password_file)
+    settings = _settings(nats_url, nats_user, nats_password_file)
 
     async def act() -> list[str]:
         async with connect(settings, "admin") as client:
@@ -109,14 +106,14 @@ def apply(dry_run: bool, data: Path, nats_url: str | None, nats_user: str, nats_
 @command.command()
 @nats_options
 @shared
-def dead(data: Path, nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
+def dead(nats_url: str | None, nats_user: str, nats_password_file: str) -> None:
     """The messages that services could not handle; pods with some are listed by their count."""
     from contracts.errors import Problem
     from contracts.requests import Actor, ListDeadLetters, ListPods
     from runtime.requests import Requests
 
-    settings = _settings(data, nats_url, nats_user, nats_password_file)
-    actor = Actor(tenant="default", name="admin")
+    settings = _settings(nats_url, nats_user, nats_password_file)
+    actor = Actor(tenant="default", name="admin", roles=("operator", "owner"))
 
     async def act() -> "tuple[list[tuple[str, DeadLetterView]], list[PodView]]":
         async with Requests.connect(settings, "admin") as requests:
@@ -152,24 +149,29 @@ def dead(data: Path, nats_url: str | None, nats_user: str, nats_password_file: s
     "--intake", type=Token(), multiple=True, metavar="SOURCE",
     help="A system that may say on intake.SOURCE.> that an image was built; may be repeated.",
 )  # fmt: skip
-def keys_(folder: Path, pods: tuple[str, ...], intake: tuple[str, ...]) -> None:
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST",
+    help="A name or an address by which clients call the HTTP API, besides those of this machine; may be repeated.",
+)  # fmt: skip
+def keys_(folder: Path, pods: tuple[str, ...], intake: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Make the secrets of an installation in FOLDER, as far as they are missing.
 
     Each client of NATS gets a folder with its password: catalog, replicator, sharing, notifier, gateway, admin,
     connector-POD, intake-SOURCE. The replicator's also has the key that signs copy tickets, the catalog's the one that
     signs versions, a connector's those that check both, the token with which its pod joins, and its certificate, which
     is renewed here when a third of its life is left.
+    gateway/ has the certificate of the HTTP API, admin/token is the token of its admin, who sharing/ knows by its hash.
     authority/ is the certificate authority: keep it where this command runs.
     nats/accounts.conf is for nats-server (send it SIGHUP when it runs already): who is not named here is not let in.
     """
     from contracts.permissions import clients
-    from imprint.local import keys
+    from imprint.local import https, keys
     from imprint.local.authority import AuthorityError
     from runtime.signing import KeyFileError
 
     try:
-        keys.make(folder, clients(pods, intake))
-    except (OSError, KeyFileError, AuthorityError) as error:
+        keys.make(folder, clients(pods, intake), (*https.NAMES, *names))
+    except (OSError, KeyFileError, AuthorityError, ValueError) as error:
         raise CommandFailure(Exit.FAILED, "The keys could not be made", detail=str(error)) from None
 
 

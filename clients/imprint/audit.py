@@ -28,6 +28,7 @@ def command() -> None:
 @click.option("--about", metavar="ID", help="Only what was done to this: the id of an image, a version, …")
 @click.option("--actor", help="Only what this actor did.")
 @narrowing("action=edit_image, at_after=TIME", "sequence")
+@click.option("--sharing", is_flag=True, help="The log of sharing, and of users, tokens and tenants.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N of them.")
 @shared
 def list_(
@@ -35,13 +36,21 @@ def list_(
     actor: str | None,
     where: tuple[tuple[str, str], ...],
     sort: str | None,
+    sharing: bool,
     last: int | None,
 ) -> None:
     """Every change, the oldest first; with `--sort -sequence` the newest."""
+    if sharing and where:
+        raise click.UsageError("The log of sharing is narrowed by --about and --actor.")
 
     async def act(client: Client) -> list[AuditView]:
         entries: list[AuditView] = []
-        async for page in client.audit(about, actor, where=dict(where), sort=sort):
+        pages = (
+            client.sharing_audit(about, actor, sort=sort)
+            if sharing
+            else client.audit(about, actor, where=dict(where), sort=sort)
+        )
+        async for page in pages:
             entries += page.items
             if last and sort == NEWEST_FIRST and len(entries) >= last:
                 return entries[:last]

@@ -14,6 +14,7 @@ WAITS = {
     "pod_offline": "waits for the pod",
     "paused": "paused",
     "not_before": "waits for its time",
+    "data_denied": "paused: the version's data is denied",
     "copy": "waits for a copy of the version",
     "users": "waits until its users log off",
 }

@@ -111,6 +111,7 @@ _MORE = (
     click.option("--property", "properties", type=Field(), multiple=True, metavar="KEY=VALUE", help="Free properties."),
     click.option("--end-of-life", type=Moment(), metavar="TIME", help="As 2027-01-31T22:00."),
     click.option("--enforce-end-of-life", is_flag=True, default=None, help="No new use after it."),
+    click.option("--hold-until-validated", is_flag=True, default=None, help="No new use before a validation succeeds."),
     click.option("--block-deletion-before-end-of-life", is_flag=True, default=None),
     click.option(
         "--keep-replicated-locations", is_flag=True, help="Its versions cannot be unpublished or deleted from pods."

@@ -1,4 +1,4 @@
-"""``imprint pod show``, ``enroll``, ``label``, ``drain``, ``readmit``, ``remove`` and ``inventory``."""
+"""``imprint pod show``, ``enroll``, ``label``, ``tenants``, ``drain``, ``readmit``, ``remove`` and ``inventory``."""
 
 import click
 
@@ -7,6 +7,7 @@ from imprint.client import Client
 from imprint.limits import rows as limit_rows
 from imprint.options import Token, current, run, shared
 from imprint.output import print_json, print_table, size, when
+from imprint.sharing import MEMBER
 from imprint.terms import Pair
 
 
@@ -28,6 +29,7 @@ def _rows(view: PodView) -> list[tuple[str, str]]:
     lately = f", lately {size(view.rate)}/s" if view.rate else ""
     return [
         ("labels", _labels(view.labels)),
+        ("tenants", ", ".join(view.tenants)),
         *((f"datastore {one.name}", f"{size(one.free)} of {size(one.capacity)} free") for one in view.datastores),
         *limit_rows(view.limits),
         ("hours", hours if view.limits.windows else ""),
@@ -85,6 +87,30 @@ def label(pod: str, labels: tuple[str, ...]) -> None:
         return
     rows = [(key, value, "operator" if key in view.own_labels else "pod") for key, value in sorted(view.labels.items())]
     print_table(("LABEL", "VALUE", "SAID BY"), rows, empty="The pod has no labels.")
+
+
+@click.command()
+@click.argument("pod")
+@click.argument("tenants", nargs=-1, type=MEMBER, metavar="[MEMBER]...")
+@click.option("--everybody", is_flag=True, help="Every tenant may.")
+@shared
+def tenants(pod: str, tenants: tuple[str, ...], everybody: bool) -> None:
+    """Who may use a pod; with MEMBERs (acme, account:x, org:corp) only these, from now on. To others it is not
+    there."""
+    if tenants and everybody:
+        raise click.UsageError("Name those who may use it, or --everybody.")
+
+    async def act(client: Client) -> PodView:
+        view = await client.pod(pod)
+        if not tenants and not everybody:
+            return view
+        return await client.set_pod_tenants(pod, tenants, view.tenants_revision)
+
+    view = run(act)
+    if current().json:
+        print_json(view)
+        return
+    print_table(("MAY USE IT",), [(one,) for one in view.tenants] or [("every tenant",)])
 
 
 def _change(text: str) -> tuple[str, str | None]:

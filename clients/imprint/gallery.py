@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from contracts.views import GalleryView
+from imprint import opening
 from imprint.fields import if_match, narrowing, patch, setting
 from imprint.holding import amounts, given_quota, limits
 from imprint.options import current, run, shared
@@ -42,17 +43,23 @@ def create(
 
 
 @command.command(name="list")
+@click.option(
+    "--reach", type=click.Choice(["own", "shared", "community", "public", "all"]),
+    help="Also, or only, those of others that you can read [default: own].",
+)  # fmt: skip
 @narrowing("min_images=1, soft_delete=true, created_after=TIME", "name")
 @shared
-def list_(where: tuple[tuple[str, str], ...], sort: str | None) -> None:
-    """All galleries; of several filters each must hold."""
-    galleries = run(lambda client: client.galleries(where=dict(where), sort=sort))
+def list_(reach: str | None, where: tuple[tuple[str, str], ...], sort: str | None) -> None:
+    """All galleries; of several filters each must hold. Those of others are named by their ids."""
+    galleries = run(lambda client: client.galleries(reach=reach, where=dict(where), sort=sort))
+    own = reach in (None, "own")
     rows = [
-        (one.name, one.usage.images, one.usage.versions, size(one.usage.bytes),
-         "yes" if one.soft_delete.enabled else "", one.description, when(one.created))
+        (one.name, *(() if own else (one.tenant, one.sharing, one.id)), one.usage.images, one.usage.versions,
+         size(one.usage.bytes), "yes" if one.soft_delete.enabled else "", one.description, when(one.created))
         for one in galleries
     ]  # fmt: skip
-    columns = ("GALLERY", "IMAGES", "VERSIONS", "BYTES", "SOFT DELETE", "DESCRIPTION", "CREATED")
+    whose = () if own else ("TENANT", "SHARING", "ID")
+    columns = ("GALLERY", *whose, "IMAGES", "VERSIONS", "BYTES", "SOFT DELETE", "DESCRIPTION", "CREATED")
     show(galleries, columns, rows, empty="There are no galleries yet.")
 
 
@@ -83,6 +90,10 @@ def delete(gallery: str, if_match: int | None) -> None:
     """Delete a gallery that holds nothing."""
     run(lambda client: client.drop_gallery(gallery, if_match))
     said(f"gallery {gallery} is gone", gallery=gallery, deleted=True)
+
+
+command.add_command(opening.share)
+command.add_command(opening.sharing)
 
 
 def _show(view: GalleryView) -> None:

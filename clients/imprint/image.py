@@ -28,6 +28,14 @@ def command() -> None:
 @click.option("--pod", help="Only those of which a version is AVAILABLE on this pod.")
 @click.option("--owner", metavar="TENANT", help="Only those of this tenant.")
 @click.option(
+    "--visibility", type=click.Choice(["private", "shared", "community", "public"]),
+    help="Only those; shared: those of others that you accepted.",
+)  # fmt: skip
+@click.option(
+    "--member-status", type=click.Choice(["accepted", "pending", "rejected", "all"]),
+    help="With --visibility shared: those that you answered like this.",
+)  # fmt: skip
+@click.option(
     "--where", type=Pair(), multiple=True, metavar="FIELD=VALUE",
     help="Only those with this value: os_type=linux, min_versions=2, end_of_life_before=TIME, …; may be repeated.",
 )  # fmt: skip
@@ -41,6 +49,8 @@ def list_(
     tags: tuple[tuple[str, str], ...],
     pod: str | None,
     owner: str | None,
+    visibility: str | None,
+    member_status: str | None,
     where: tuple[tuple[str, str], ...],
     sort: str | None,
     hidden: bool,
@@ -54,13 +64,21 @@ def list_(
             tags=dict(tags),
             pod=pod,
             owner=owner,
+            visibility=visibility,
+            member_status=member_status,
             hidden=hidden,
             where=dict(where),
             sort=sort,
         )
     )
-    rows = [(f"{i.gallery}/{i.name}", i.state, i.latest or "-", i.os_type, when(i.created), i.id) for i in images]
-    show(images, ("IMAGE", "STATE", "LATEST", "OS", "CREATED", "ID"), rows, empty="There are no images.")
+    whose = visibility not in (None, "private")
+    rows = [
+        (f"{i.gallery}/{i.name}", *((i.tenant,) if whose else ()), i.state, i.latest or "-", i.os_type,
+         when(i.created), i.id)
+        for i in images
+    ]  # fmt: skip
+    columns = ("IMAGE", *(("OWNER",) if whose else ()), "STATE", "LATEST", "OS", "CREATED", "ID")
+    show(images, columns, rows, empty="There are no images.")
 
 
 @command.command(name="show")
@@ -100,7 +118,11 @@ def _say(view: ImageView) -> None:
         "identifier": "" if identifier is None else f"{identifier.publisher}/{identifier.offer}/{identifier.sku}",
         "tags": ", ".join(f"{key}={value}" for key, value in sorted(view.tags.items())),
         "end of life": when(view.details.end_of_life),
+        "next version": view.next_number,
+        "new use": "only of versions that were validated" if view.details.hold_until_validated else "",
         "protected until": when(view.protected_until) or ("its protection is ended" if view.protected else ""),
+        "visibility": f"{view.visibility} {view.member_status}".strip() if view.visibility != "private" else "",
+        "owner": "" if not view.member_status else view.tenant,
         "description": view.description,
     }
     for name, text in facts.items():
@@ -134,6 +156,13 @@ def _show_version(name: str, number: str) -> None:
         if version.manifest is not None:
             signed = "is signed by the hub" if version.manifest.signature else "is signed when it is published"
             click.echo(f"Its content {signed}.")
+        if version.signature is not None:
+            with_ = f"{version.signature.key_type}, certificate {version.signature.certificate}"
+            click.echo(f"It came with a signature that holds ({with_}).")
+        if version.deactivated:
+            click.echo("Its data is denied to all but operators.")
+        for one in version.validations:
+            click.echo(plain(f"validation {one.kind}: {one.status}  {one.detail}".rstrip()))
         disks = version.manifest.disks if version.manifest is not None else ()
         print_table(
             ("DISK", "ROLE", "FORMAT", "SIZE", "VIRTUAL", "SHA-256"),
@@ -164,7 +193,8 @@ def latest(image: str, pod: str | None) -> None:
 
 for part in (
     importing.import_, definition.create, definition.edit, definition.tag,
-    lives.delete, lives.restore, lives.disable, lives.enable, lives.protect, lives.unprotect, lives.deprecate,
+    lives.delete, lives.restore, lives.disable, lives.enable, lives.deactivate, lives.reactivate,
+    lives.protect, lives.unprotect, lives.deprecate,
     versions.versions, versions.lineage, versions.users, versions.validate,
     publishing.publish, publishing.republish, publishing.publish_many, publishing.unpublish, publishing.cancel,
     placement.placement, placement.copies, placement.pause, placement.resume, placement.repair, placement.remove_copy,

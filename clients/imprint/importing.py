@@ -14,6 +14,7 @@ from imprint.client import Client
 from imprint.defining import kind_options
 from imprint.naming import version_of
 from imprint.options import run, shared
+from imprint.preparing import prepared, preparing
 from imprint.terms import Moment
 from imprint.watch import finish, patience, report, waiting
 
@@ -56,6 +57,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--end-of-life", type=Moment(), metavar="TIME", help="As 2027-01-31T22:00.")
 @click.option("--capsule", "capsule_file", type=FILE, help="Of a capsule: a YAML or JSON file with its components.")
 @click.option("--uefi", "uefi_file", type=FILE, help="A YAML or JSON file with the UEFI keys that go with it.")
+@preparing
 @waiting
 @patience
 @shared
@@ -130,9 +132,14 @@ def _wanted(
     end_of_life: datetime | None,
     capsule_file: Path | None,
     uefi_file: Path | None,
+    plugins: tuple[str, ...],
+    no_plugins: bool,
+    signature_file: Path | None,
+    certificate: str | None,
+    key_type: str | None,
     **fields: str | None,
 ) -> dict[str, Any]:
-    """What else the API takes, as far as it was given. Raises CommandFailure."""
+    """What else the API takes, as far as it was given. Raises CommandFailure, UsageError."""
     from imprint.reading import read
 
     given: dict[str, Any] = {
@@ -143,5 +150,12 @@ def _wanted(
         "end_of_life": None if end_of_life is None else end_of_life.isoformat(),
         "capsule": None if capsule_file is None else read(capsule_file, Capsule)[1],
         "uefi": None if uefi_file is None else read(uefi_file, Uefi)[1],
+        **prepared(
+            plugins,
+            no_plugins=no_plugins,
+            signature_file=signature_file,
+            certificate=certificate,
+            key_type=key_type,
+        ),
     }
     return {name: value for name, value in given.items() if value is not None}

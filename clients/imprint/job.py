@@ -11,7 +11,7 @@ from imprint.options import current, run, shared
 from imprint.output import lasting, print_json, print_table, show, size, when
 from imprint.terms import Pair
 
-KINDS = ("import", "publish", "unpublish", "delete", "assign")
+KINDS = ("import", "publish", "unpublish", "delete", "assign", "deliver")
 
 
 @click.group(name="job")
@@ -43,7 +43,7 @@ def list_(
 
 
 def _why(job: JobView) -> str:
-    return job.failure.code if job.failure is not None else ""
+    return job.failure.code if job.failure is not None else follow.in_line(job).removeprefix(", ")
 
 
 @command.command(name="show")
@@ -125,7 +125,14 @@ def watch(job: str, timeout: float | None) -> None:
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --wait: how long.")
 @shared
 def cancel(job: str, wait: bool, timeout: float | None) -> None:
-    """Give up what a job does: a publish keeps what is AVAILABLE, an import leaves nothing."""
+    """Give up what a job does.
+
+    \b
+    import   leaves nothing
+    publish  keeps what is AVAILABLE
+    assign   pools that did not follow yet keep what they have
+    delete   is taken back, before its copies went
+    """
 
     async def act(client: Client) -> JobView:
         view = await client.cancel_job(job)

@@ -1,4 +1,5 @@
-"""``imprint image delete``, ``restore``, ``disable``, ``enable``, ``protect``, ``unprotect``, ``deprecate``."""
+"""``imprint image delete``, ``restore``, ``disable``, ``enable``, ``deactivate``, ``reactivate``, ``protect``,
+``unprotect``, ``deprecate``."""
 
 import click
 
@@ -87,6 +88,35 @@ def _enabled(image: str, number: str | None, revision: int | None, *, enabled: b
     run(lambda client: client.set_enabled(name, version, enabled=enabled, revision=revision))
     said(f"{_thing(name, version)} is {'enabled' if enabled else 'disabled'}",
          image=name, version=version, enabled=enabled)  # fmt: skip
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE:VERSION")
+@if_match
+@shared
+def deactivate(image: str, if_match: int | None) -> None:
+    """Deny the data of a version to all but operators: no export, no version made of it, no new copy. What is there
+    stays, and is used as before."""
+    _denied(image, if_match, active=False)
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE:VERSION")
+@if_match
+@shared
+def reactivate(image: str, if_match: int | None) -> None:
+    """Allow the data of a version again; copies that paused for it go on."""
+    _denied(image, if_match, active=True)
+
+
+def _denied(image: str, revision: int | None, *, active: bool) -> None:
+    name, number = version_of(image)
+    view = run(lambda client: client.set_data_access(name, number, active=active, revision=revision))
+    if current().json:
+        print_json(view)
+    else:
+        words = "is denied to all but operators" if view.deactivated else "is as accessible as before"
+        click.echo(f"the data of {view.gallery}/{view.name}:{view.number} {words}")
 
 
 @click.command()

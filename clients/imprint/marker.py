@@ -3,7 +3,7 @@
 import click
 
 from contracts.views import MarkerView
-from imprint.fields import if_match
+from imprint.fields import if_match, narrowing
 from imprint.naming import version_of
 from imprint.options import current, run, shared
 from imprint.output import print_json, print_table, show, when
@@ -85,10 +85,11 @@ def show_(image: str, marker: str) -> None:
 
 @command.command(name="list")
 @click.argument("image", metavar="IMAGE")
+@narrowing("number=1.1.0, frozen=true, min_assignments=1", "name")
 @shared
-def list_(image: str) -> None:
-    """The markers of an image."""
-    found = run(lambda client: client.markers(image))
+def list_(image: str, where: tuple[tuple[str, str], ...], sort: str | None) -> None:
+    """The markers of an image; of several filters each must hold."""
+    found = run(lambda client: client.markers(image, where=dict(where), sort=sort))
     rows = [(one.name, one.number, one.assignments, _state(one), one.revision) for one in found]
     show(found, ("MARKER", "VERSION", "ASSIGNMENTS", "STATE", "REVISION"), rows, empty="It has no markers yet.")
 

@@ -1,4 +1,8 @@
-"""Options that every command takes, before or after its name: where the server is, and how to print."""
+"""Options that every command takes, before or after its name: where the server is, and how to print.
+
+Who asks is said by a file or by the environment, never by an option: every process of a machine sees the others'
+command lines.
+"""
 
 import asyncio
 import os
@@ -9,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imprint.exits import CommandFailure, ImprintError, UnreachableError
+from imprint.exits import CommandFailure, Exit, ImprintError, UnreachableError
 
 if TYPE_CHECKING:
     from imprint.client import Client
+    from imprint.trust import Access
 
 DATA = Path(".imprint")
 """Where `imprint up` keeps everything unless told otherwise."""
@@ -41,25 +46,45 @@ class Shared:
 
     server: str | None = None
     output: str = "table"
+    data: Path | None = None
 
     @property
     def json(self) -> bool:
         return self.output == "json"
 
-    def address(self) -> str:
-        """The server's address: as given, else of the environment, else what `imprint up` left in its data folder."""
-        server = self.server or os.environ.get("IMPRINT_SERVER")
-        if server:
-            return server.rstrip("/")
+    @property
+    def folder(self) -> Path:
+        """The data folder of `imprint up`."""
+        return self.data or DATA
+
+    def access(self) -> "Access":
+        """The server, and how to speak with it: as given, else of the environment, else as `imprint up` left it in its
+        data folder. What is in that folder counts for the server that runs from it, and for no other."""
+        from imprint import trust
+
+        server = self.server or (None if self.data else os.environ.get("IMPRINT_SERVER"))
+        token = os.environ.get("IMPRINT_TOKEN", "").strip()
         try:
-            return (DATA / "address").read_text().strip()
+            if not token and (file := os.environ.get("IMPRINT_TOKEN_FILE")):
+                token = Path(file).read_text().strip()
+            authority = os.environ.get("IMPRINT_CA")
+            given = trust.vouched(Path(authority)) if authority and server else None
+        except OSError as error:
+            raise CommandFailure(Exit.USAGE, "A file of the environment cannot be used", detail=str(error)) from None
+        try:
+            here = trust.access(self.folder)
         except FileNotFoundError:
+            here = None
+        if server and (here is None or here.server != server.rstrip("/")):
+            return trust.Access(server.rstrip("/"), token, given)
+        if here is None:
             raise CommandFailure.of(
                 UnreachableError(
                     "No server was named and none runs from this folder.",
-                    "Start one with `imprint up`, or name one: --server URL or IMPRINT_SERVER.",
+                    "Start one with `imprint up`, or name one: --server URL or IMPRINT_SERVER, or its folder: --data.",
                 )
-            ) from None
+            )
+        return trust.Access(here.server, token or here.token, here.verify)
 
 
 def current() -> Shared:
@@ -73,11 +98,16 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def shared(command: F) -> F:
-    """Adds ``--server`` and ``--output`` to a command or group."""
+    """Adds ``--server``, ``--data`` and ``--output`` to a command or group."""
     for option in (
         click.option(
             "--server", metavar="URL", expose_value=False, callback=_remember,
             help="The gateway [env: IMPRINT_SERVER; default: the one `imprint up` runs from this folder].",
+        ),
+        click.option(
+            "--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", expose_value=False,
+            callback=_remember, help="The data folder of the installation of this machine that is meant "
+            f"[default: {DATA}]; the token in it is used.",
         ),
         click.option(
             "--output", "-o", type=click.Choice(["table", "json"]), expose_value=False, callback=_remember,
@@ -92,10 +122,10 @@ def run(act: "Callable[[Client], Awaitable[T]]") -> T:
     """Run ``act`` with a client of the server; the server's refusals end the command with their exit code."""
     from imprint.client import Client
 
-    address = current().address()
+    access = current().access()
 
     async def session() -> T:
-        async with Client(address) as client:
+        async with Client(access.server, token=access.token, verify=access.verify) as client:
             return await act(client)
 
     try:

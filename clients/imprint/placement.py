@@ -123,8 +123,9 @@ def _show(view: PlacementView) -> None:
         print_json(view)
         return
     there = view.copies.get("AVAILABLE", 0)
+    denied = " (the version's data is denied)" if view.denied else ""
     position = "" if view.position is None else f", place {view.position} in its tenant's queue"
-    click.echo(f"{view.state}{position}: {there} of {view.wanted} copies AVAILABLE  (revision {view.revision})")
+    click.echo(f"{view.state}{denied}{position}: {there} of {view.wanted} copies AVAILABLE  (revision {view.revision})")
     rows = [(name, text) for name, text in _rows(view) if text]
     print_table(("WANTED", "VALUE"), rows)
     if view.warning is not None:

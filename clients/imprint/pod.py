@@ -105,5 +105,7 @@ async def _limits(client: "Client", pod: str, given: dict[str, Any], *, clear: b
     return await client.set_limits(pod, wanted, known.limits_revision)
 
 
-for part in (fleet.show_, fleet.enroll, fleet.label, fleet.drain, fleet.readmit, fleet.remove, fleet.inventory):
+for part in (
+    fleet.show_, fleet.enroll, fleet.label, fleet.tenants, fleet.drain, fleet.readmit, fleet.remove, fleet.inventory,
+):  # fmt: skip
     command.add_command(part)

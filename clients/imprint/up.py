@@ -15,6 +15,7 @@ import click
 
 from imprint.exits import CommandFailure, Exit
 from imprint.options import DATA, Token
+from imprint.trust import TOKEN
 
 if TYPE_CHECKING:
     from imprint.local.installation import Installation
@@ -47,13 +48,35 @@ class Network(click.ParamType[str]):
     "--hook-network", "hook_networks", type=Network(), multiple=True, metavar="CIDR",
     help="A network that is not public and may be posted to by webhooks, as 127.0.0.0/8; may be repeated.",
 )  # fmt: skip
-def command(pods: int, data: Path, port: int | None, intake: tuple[str, ...], hook_networks: tuple[str, ...]) -> None:
+@click.option(
+    "--certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="The certificate (PEM) of the HTTP API, with those between it and its root; without it one is made.",
+)  # fmt: skip
+@click.option(
+    "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="The key of that certificate (PEM).",
+)  # fmt: skip
+def command(
+    pods: int,
+    data: Path,
+    port: int | None,
+    intake: tuple[str, ...],
+    hook_networks: tuple[str, ...],
+    certificate: Path | None,
+    key: Path | None,
+) -> None:
     """Run nats-server, the services and some pods with directory backends on this machine, until Ctrl-C."""
     from imprint.local.installation import Installation, InstallationError
 
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--certificate and --key go together.")
+    https = None if certificate is None or key is None else (certificate.absolute(), key.absolute())
+
     async def session() -> None:
         _say("Starting ...")
-        installing = Installation(data, pods=pods, port=port, intake=intake, hook_networks=hook_networks, notice=_say)
+        installing = Installation(
+            data, pods=pods, port=port, intake=intake, hook_networks=hook_networks, https=https, notice=_say
+        )
         async with installing as installation:
             welcome(installation)
             try:
@@ -104,14 +127,24 @@ def spelled() -> str:
     return "imprint" if shutil.which("imprint") or not beside.exists() else os.path.relpath(beside)
 
 
+def called(installation: "Installation") -> str:
+    """How to call `imprint` from here so that it speaks with this installation."""
+    if installation.data == DATA.absolute():
+        return spelled()
+    here = os.path.relpath(installation.data)
+    return f"{spelled()} --data {here if len(here) < len(str(installation.data)) else installation.data}"
+
+
 def welcome(installation: "Installation") -> None:
     """Say where everything is and what to do first."""
     pod = installation.pods[0]
     root = installation.pod_root(pod)
-    imprint = f"{spelled()} --server {installation.url}"
+    imprint = called(installation)
+    authority = "" if installation.authority is None else f"\n  trust    {installation.authority}"
     print(
         f"""Imprint runs.
-  API      {installation.url}/v1   (description: {installation.url}/openapi.json)
+  API      {installation.url}/v1   (description: {installation.url}/openapi.json){authority}
+  token    {installation.data / TOKEN}
   pods     {", ".join(installation.pods)}
   data     {installation.data}
   logs     {installation.data / "logs"}

@@ -2,6 +2,7 @@
 
 import click
 
+from imprint.fields import narrowing
 from imprint.naming import version_of
 from imprint.options import current, run, shared
 from imprint.output import print_json, show, size, when
@@ -36,22 +37,24 @@ def versions(
 
 @click.command()
 @click.argument("image", metavar="IMAGE:VERSION")
+@narrowing("state=AVAILABLE, max_depth=2", "the nearest first")
 @shared
-def lineage(image: str) -> None:
+def lineage(image: str, where: tuple[tuple[str, str], ...], sort: str | None) -> None:
     """The versions that a version was made from, the nearest first; also those that are gone."""
     name, number = version_of(image)
-    found = run(lambda client: client.lineage(name, number))
+    found = run(lambda client: client.lineage(name, number, where=dict(where), sort=sort))
     rows = [(one.depth, one.image, one.number, one.state, one.version) for one in found]
     show(found, ("GENERATION", "IMAGE", "VERSION", "STATE", "ID"), rows, empty="It was made from no other version.")
 
 
 @click.command()
 @click.argument("image", metavar="IMAGE:VERSION")
+@narrowing("pod=pod-1, wanted=true, last_used_before=TIME", "assignment and pod")
 @shared
-def users(image: str) -> None:
+def users(image: str, where: tuple[tuple[str, str], ...], sort: str | None) -> None:
     """Who uses a version, or wants it: assignments, pod by pod, with users and last use."""
     name, number = version_of(image)
-    found = run(lambda client: client.users(name, number))
+    found = run(lambda client: client.users(name, number, where=dict(where), sort=sort))
     rows = [
         (one.name, one.pod, one.seats, one.users, "wanted" if one.wanted else "", when(one.last_used)) for one in found
     ]

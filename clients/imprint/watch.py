@@ -128,7 +128,7 @@ class Bars:
             over = JOB_EXITS.get(job.state) is Exit.DONE
             total = progress.bytes_total if progress is not None else 1 if over else None
             done = total if over and total else progress.bytes_done if progress is not None else 0
-            self._bar(job.kind, job.state, done, total)
+            self._bar(job.kind, f"{job.state}{in_line(job)}", done, total)
         for copy in sight.copies:
             done = copy.bytes_total if copy.state == "AVAILABLE" else copy.bytes_done
             self._bar(name(copy), _words(copy), done, copy.bytes_total)
@@ -153,10 +153,15 @@ async def watched(client: Client, job: str, *, timeout: float | None = None, qui
         return await follow(client, job, bars, timeout=timeout)
 
 
+def in_line(job: JobView) -> str:
+    """What is before an import that waits for its pod, as the end of a phrase."""
+    return "" if job.position is None else f", number {job.position} in line"
+
+
 def say(job: JobView) -> None:
     """How a job stands, in a line; a warning goes to stderr."""
     expected = f", expected {when(job.estimate)}" if job.estimate is not None and job.state not in JOB_EXITS else ""
-    click.echo(f"{job.kind} of {job.gallery}/{job.name} {job.number}: {job.state}{expected}")
+    click.echo(f"{job.kind} of {job.gallery}/{job.name} {job.number}: {job.state}{in_line(job)}{expected}")
     if job.warning is not None:
         click.echo(f"Warning: {job.warning.text} ({job.warning.code}) {job.warning.hint}".rstrip(), err=True)
 

@@ -284,6 +284,10 @@ FAILURES: dict[str, str] = {
     "cancelled": "It was cancelled",
     "all_or_nothing": "A copy of an all-or-nothing publish failed",
     "all_copies_failed": "No pod has an available copy",
+    "share_revoked": "The image is not shared with the tenant any more",
+    "delivery_target": "The pod is not one that the member may have copies on",
+    "no_latest": "No version of the image can be used",
+    "version_not_ready": "The version is not published",
     "internal": "The connector met an error it does not know",
 }
 """Code of a `Failure` -> its meaning."""

@@ -125,6 +125,7 @@ NEEDS: dict[type[Request], tuple[Right, Scope]] = {
     r.SetGrant: ("manage", "image"),
     r.DropGrant: ("manage", "image"),
     r.ListGrants: ("manage", "image"),
+    r.ListSharingAudit: ("read", "tenant"),
     # who is who
     r.SetUnit: ("operate", "provider"),
     r.DropUnit: ("operate", "provider"),

@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from contracts import requests as contract
+from contracts import rights
 from contracts.errors import Problem
 from contracts.requests import REPLIES, Command, Request
 from contracts.views import DeadLetterView
@@ -121,6 +122,8 @@ class Responder:
             request: Any = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return msgspec.json.encode(Problem(code="bad_request", detail=str(error)))
+        if (problem := rights.objection(request)) is not None:
+            return msgspec.json.encode(problem)
         if isinstance(request, Command):
             reply = await self._command(request)
         else:

@@ -17,7 +17,7 @@ from catalog.settings import CatalogSettings
 from contracts.desktops import MOST_SEATS, Customisation, DataDisk, Endpoint, Shape
 from contracts.errors import Problem
 from contracts.names import Name, Number, PodName
-from contracts.requests import EditAssignment
+from contracts.requests import Actor, EditAssignment
 from contracts.requests.assignments import Seats
 from contracts.views import AssignmentView
 from runtime.work import Get, Message, Reaction, Ref, Work
@@ -116,8 +116,7 @@ def _edited(assignment: Assignment, command: EditAssignment) -> Edit | Problem:
 
 
 def _edit(command: EditAssignment, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
-    tenant = command.actor.tenant
-    found = binding.find_assignment(work, tenant, command.assignment)
+    found = binding.find_assignment(work, command.actor, command.assignment)
     if isinstance(found, Problem):
         return found
     id, assignment = found
@@ -127,7 +126,7 @@ def _edit(command: EditAssignment, work: Work, settings: CatalogSettings) -> Ass
     if not edit.fields:
         return view(work, id, assignment)
     value = edit.value
-    target = binding.find_target(work, tenant, assignment.image, value.marker, value.number)
+    target = _target(work, command, assignment, edit)
     if isinstance(target, Problem):
         return target
     added = tuple(pod for pod in value.pods if pod not in assignment.pods)
@@ -135,7 +134,7 @@ def _edit(command: EditAssignment, work: Work, settings: CatalogSettings) -> Ass
     after = msgspec.structs.replace(
         assignment, seats=value.seats, endpoints=value.endpoints, shape=value.shape, marker=target.marker
     )
-    problem = _objection_to_edit(work, id, assignment, after, target, edit, added, removed)
+    problem = _objection_to_edit(work, command.actor, id, assignment, after, target, edit, added, removed)
     if problem is not None:
         return problem
     if assignment.marker != target.marker:
@@ -151,8 +150,19 @@ def _edit(command: EditAssignment, work: Work, settings: CatalogSettings) -> Ass
     return view(work, id, pools.finish(work, id, assignment, settings))
 
 
+def _target(work: Work, command: EditAssignment, assignment: Assignment, edit: Edit) -> Target | Problem:
+    """What the seats are made from after an edit. Where the image is not shared any more, what there is can still be
+    made less of."""
+    value, image = edit.value, assignment.image
+    found = binding.find_target(work, command.actor, image, value.marker, value.number, had=image)
+    if isinstance(found, Problem) and found.code == "share_revoked" and not {"marker", "number"} & set(edit.fields):
+        return binding.kept_target(work, assignment) or found
+    return found
+
+
 def _objection_to_edit(
     work: Work,
+    actor: Actor,
     id: str,
     before: Assignment,
     after: Assignment,
@@ -174,9 +184,9 @@ def _objection_to_edit(
             data={"pod": returning[0]},
         )
     return (
-        (binding.objection_to_new_use(work, target) if more else None)
+        (binding.objection_to_new_use(work, actor, target) if more else None)
         or binding.objection_to_fit(work, target, asked_of(after))
-        or binding.objection_to_pods(work, added, target.id, number)
+        or binding.objection_to_pods(work, actor, added, target.id, number)
         or (binding.objection_to_bind(work, target.image_id, target.marker) if rebound else None)
         or objection_to_length(work, id, after, target)
         or objection_to_users(work, id, before, removed, force=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from catalog import binding, pools, rollouts
+from catalog import binding, entitled, pools, rollouts
 from catalog.binding import Target
 from catalog.config import Config
 from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, IMAGE, POOL, VERSION, Claim, assignment_key, pool_key
@@ -82,7 +82,7 @@ def _create(command: CreateAssignment, work: Work, settings: CatalogSettings) ->
     problem = _objection_to_name(work, command.actor.tenant, command.name)
     if problem is not None:
         return problem
-    target = binding.find_target(work, command.actor.tenant, command.image, command.marker, command.number)
+    target = binding.find_target(work, command.actor, command.image, command.marker, command.number)
     if isinstance(target, Problem):
         return target
     problem = fitting.objection_to_terms(target.image, accept_eula=command.accept_eula, plan=command.plan)
@@ -112,9 +112,9 @@ def _make(
     at, number = work.message.at, target.version.number
     pods = tuple(dict.fromkeys(pods))
     problem = (
-        binding.objection_to_new_use(work, target)
+        binding.objection_to_new_use(work, actor, target)
         or binding.objection_to_fit(work, target, asked)
-        or binding.objection_to_pods(work, pods, target.id, number)
+        or binding.objection_to_pods(work, actor, pods, target.id, number)
         or binding.objection_to_bind(work, target.image_id, target.marker)
     )
     if problem is not None:
@@ -142,6 +142,7 @@ def _make(
         created=at,
         updated=at,
         revision=work.floor + 1,
+        principals=entitled.principals(work, actor, target.image_id, target.image, target.id) or (),
     )
     problem = objection_to_length(work, id, assignment, target)
     if problem is not None:
@@ -222,14 +223,14 @@ def _duplicate_keys(message: Message[DuplicateAssignment], get: Get) -> Iterator
 def _duplicate(command: DuplicateAssignment, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
     """Who made the first accepted the terms of its image for all of the tenant."""
     tenant = command.actor.tenant
-    found = binding.find_assignment(work, tenant, command.assignment)
+    found = binding.find_assignment(work, command.actor, command.assignment)
     if isinstance(found, Problem):
         return found
     problem = _objection_to_name(work, tenant, command.name)
     if problem is not None:
         return problem
     _, source = found
-    target = binding.find_target(work, tenant, *binding.names_of(source))
+    target = binding.find_target(work, command.actor, *binding.names_of(source), had=source.image)
     if isinstance(target, Problem):
         return target
     pods = command.pods or assignments.staying(source)
@@ -242,7 +243,7 @@ def _drop_keys(message: Message[DropAssignment], get: Get) -> Iterator[Ref]:
 
 
 def _drop(command: DropAssignment, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
-    found = binding.find_assignment(work, command.actor.tenant, command.assignment, leaving=True)
+    found = binding.find_assignment(work, command.actor, command.assignment, leaving=True)
     if isinstance(found, Problem):
         return found
     id, assignment = found

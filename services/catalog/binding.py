@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from catalog import pools, references
-from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, COPY, MARKERS, POD, VERSION, assignment_key
+import msgspec
+
+from catalog import entitled, pools, references
+from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, COPY, IMAGE, MARKERS, POD, VERSION, assignment_key
 from catalog.domain import fitting, kinds, lives
 from catalog.domain import marker as markers
 from catalog.domain.assignment import Assignment
 from catalog.domain.fitting import Asked
 from catalog.domain.image import Image
 from catalog.domain.marker import MOST_BOUND, named, with_marker
-from catalog.domain.pod import enrolled
+from catalog.domain.pod import enrolled, seen_by
 from catalog.domain.version import Version, manifest_of
 from contracts.errors import Problem
 from contracts.manifest import Manifest
 from contracts.names import copy_id
+from contracts.requests import Actor
 from runtime.work import Get, Ref, Work
 
 
@@ -53,9 +56,12 @@ def target_version(tenant: str, text: str, marker: str | None, number: str | Non
     return None if named_one is None else named_one.version
 
 
-def find_target(work: Work, tenant: str, text: str, marker: str | None, number: str | None) -> Target | Problem:
-    """What an assignment is to be bound to: a marker, or a version by its number. An image of the standard class may
-    be another tenant's."""
+def find_target(
+    work: Work, actor: Actor, text: str, marker: str | None, number: str | None, *, had: str = ""
+) -> Target | Problem:
+    """What an assignment is to be bound to: a marker, or a version by its number. The image may be another tenant's
+    that the actor can read; where it is the one that the tenant ``had`` and cannot read any more, the refusal says so
+    (features.md E5)."""
     if (marker is None) == (number is None):
         return Problem(
             code="validation_failed",
@@ -63,16 +69,18 @@ def find_target(work: Work, tenant: str, text: str, marker: str | None, number: 
             hint="Give marker, or number.",
             data={"field": "marker"},
         )
-    found = references.find(work, tenant, text, reading=True)
-    if found is None:
-        return references.image_not_found(text)
-    image_id, image = found
     if number is not None:
-        of_number = references.find_version(work, tenant, text, number, reading=True)
+        of_number = references.find_version(work, actor, text, number)
         if isinstance(of_number, Problem):
-            return of_number
-        id, version = of_number.id, of_number.version
+            gone = of_number.code == "image_not_found" and references.image_id(actor.tenant, text, work.get) == had
+            return entitled.share_revoked(had) if gone else of_number
+        image_id, image, id, version, _ = of_number
     else:
+        found = references.find(work, actor, text)
+        if found is None:
+            gone = references.image_id(actor.tenant, text, work.get) == had
+            return entitled.share_revoked(had) if gone else references.image_not_found(text)
+        image_id, image = found
         named_one = named(work.get(MARKERS, image_id), marker or "")
         of_marker = None if named_one is None else work.get(VERSION, named_one.version)
         if named_one is None or of_marker is None:
@@ -89,10 +97,21 @@ def find_target(work: Work, tenant: str, text: str, marker: str | None, number: 
     return Target(image_id, image, marker or "", id, version, manifest)
 
 
-def objection_to_new_use(work: Work, target: Target) -> Problem | None:
-    """Why nobody may begin to use the version."""
-    return lives.objection_to_use(target.image, target.version, work.message.at) or kinds.objection(
-        target.manifest, "assign"
+def kept_target(work: Work, assignment: Assignment) -> Target | None:
+    """What an assignment is bound to already, whoever may read that."""
+    image, version = work.get(IMAGE, assignment.image), work.get(VERSION, assignment.version)
+    manifest = None if version is None else manifest_of(version)
+    if image is None or version is None or manifest is None:
+        return None
+    return Target(assignment.image, image, assignment.marker, assignment.version, version, manifest)
+
+
+def objection_to_new_use(work: Work, actor: Actor, target: Target) -> Problem | None:
+    """Why ``actor`` may not begin to use the version, or nobody may."""
+    return (
+        entitled.objection(work, actor, target.image_id, target.image, target.id)
+        or lives.objection_to_use(target.image, target.version, work.message.at)
+        or kinds.objection(target.manifest, "assign")
     )
 
 
@@ -116,11 +135,11 @@ def pod_refs(pods: Iterable[str], version: str | None) -> Iterator[Ref]:
 
 
 def objection_to_pods(
-    work: Work, pods: Iterable[str], version: str, number: str, *, new: bool = True
+    work: Work, actor: Actor, pods: Iterable[str], version: str, number: str, *, new: bool = True
 ) -> Problem | None:
-    """Why seats cannot be made from a version on these pods; ``new``: there were none before."""
+    """Why ``actor`` cannot have seats made from a version on these pods; ``new``: there were none before."""
     for pod in pods:
-        known = work.get(POD, pod)
+        known = seen_by(work.get(POD, pod), actor)
         if known is None or not enrolled(known):
             return Problem(
                 code="pod_unknown",
@@ -206,11 +225,12 @@ def assignment_refs(tenant: str, text: str, get: Get, *versions: str) -> Iterato
             yield VERSION(assignment.version)
 
 
-def find_assignment(work: Work, tenant: str, text: str, *, leaving: bool = False) -> tuple[str, Assignment] | Problem:
-    """The assignment, or why there is none that could be changed; one that is being deleted only for ``leaving``."""
-    id = assignment_id(tenant, text, work.get)
+def find_assignment(work: Work, actor: Actor, text: str, *, leaving: bool = False) -> tuple[str, Assignment] | Problem:
+    """The assignment, or why there is none that could be changed; one that is being deleted only for ``leaving``. It
+    knows from now on what its tenant is (`catalog.entitled`)."""
+    id = assignment_id(actor.tenant, text, work.get)
     assignment = None if id is None else work.get(ASSIGNMENT, id)
-    if id is None or assignment is None or assignment.tenant != tenant:
+    if id is None or assignment is None or assignment.tenant != actor.tenant:
         return assignment_not_found(text)
     if assignment.leaving and not leaving:
         return Problem(
@@ -219,6 +239,10 @@ def find_assignment(work: Work, tenant: str, text: str, *, leaving: bool = False
             hint="Make another one under another name, or under this one when it is gone.",
             data={"state": assignment.state},
         )
+    if (image := work.get(IMAGE, assignment.image)) is not None:
+        known = entitled.principals(work, actor, assignment.image, image, assignment.version)
+        if known is not None and known != assignment.principals:
+            assignment = msgspec.structs.replace(assignment, principals=known)
     return id, assignment
 
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from catalog import deliveries
 from catalog.documents import ASKED, COPY, JOB, POD, VERSION
 from catalog.domain import asked as asking
 from catalog.domain import copies, outcome, publishing, withdrawing
@@ -13,11 +14,14 @@ from catalog.domain.copies import CopyEvent
 from catalog.domain.pod import reporting
 from catalog.domain.publication import Publication, announce, recount
 from catalog.domain.version import (
+    Available,
     Cancelled,
     Cancelling,
     Counted,
     DeployingVm,
     DeploymentDone,
+    Failed,
+    PartiallyAvailable,
     Pending,
     Publishing,
     Replicating,
@@ -33,6 +37,7 @@ from contracts.events.hub import (
     CopyPlanned,
     CopyRemoved,
     CopyRetired,
+    CopyStarted,
     PlacementPlanned,
     PlacementRefused,
     PlacementRolledBack,
@@ -113,9 +118,14 @@ def _on_copy(message: Message[CopyEvent], work: Work) -> None:
     if after is before:
         return
     work.put(COPY, event.copy, after)
+    if version.life.deactivated and type(event) is CopyStarted:  # the replicator may not have heard that it is
+        for word in withdrawing.decide_denied(version, event.version):
+            work.emit(word)
     if version.awaited and after.state == "AVAILABLE" and (before is None or before.state != "AVAILABLE"):
         stands = CopyStands(version=event.version, pod=event.pod)
         work.remind(f"stands/{event.copy}", message.at, stands, saga="")
+    if version.delivering and not after.open:
+        deliveries.look(work, event.version, event.copy)
     if type(event) in _COMES_OR_LEAVES and not isinstance(version, Unpublishing | DeploymentDone):
         _note(work, event, after.state)
     ours = type(event) is CopyPlanned and event.publication == publication.number
@@ -166,6 +176,10 @@ def _on_planned(message: Message[PlacementPlanned], work: Work) -> None:
         job = work.get(JOB, version.job)
         if job is not None and job.kind == "publish":
             work.put(JOB, version.job, jobs.foreseen(job, event, message.at))
+    if isinstance(version, Available | PartiallyAvailable | Failed) and now.coming < publication.coming:
+        # Fewer are to come, and what became of the others was told before: the words were overtaken.
+        recounted(work, event.version, version, now, outcome.decide(version, event.version, now))
+        return
     # What is announced here is told copy by copy right after it: the version's state waits for those.
     work.put(VERSION, event.version, msgspec.structs.replace(version, publication=now, updated=message.at))
 

@@ -4,7 +4,9 @@ import msgspec
 
 from catalog.domain.asked import Asked
 from catalog.domain.assignment import Assignment
+from catalog.domain.certificate import KeptCertificate
 from catalog.domain.copies import Copy
+from catalog.domain.delivering import Deliveries
 from catalog.domain.flavour import Kept
 from catalog.domain.gallery import Gallery
 from catalog.domain.image import Image
@@ -18,7 +20,6 @@ from catalog.domain.rules import Rules
 from catalog.domain.schema import Defined, KeptNamespace
 from catalog.domain.uses import Uses
 from catalog.domain.version import Version
-from contracts.audit import Tip
 from contracts.definition import Identifier
 from runtime.work import Kind
 
@@ -70,6 +71,8 @@ MARKERS: Kind[Markers] = Kind("markers", Markers)
 """By image."""
 USES: Kind[Uses] = Kind("uses", Uses)
 """By version."""
+DELIVERIES: Kind[Deliveries] = Kind("deliveries", Deliveries)
+"""By version."""
 ASSIGNMENT: Kind[Assignment] = Kind("assignment", Assignment)
 ASSIGNMENT_NAME: Kind[Claim] = Kind("assignment_name", Claim)
 """By `assignment_key`."""
@@ -89,6 +92,8 @@ FLAVOUR: Kind[Kept] = Kind("flavour", Kept)
 """By `flavour_key`."""
 NAMESPACE: Kind[KeptNamespace] = Kind("namespace", KeptNamespace)
 """By `namespace_key`."""
+CERTIFICATE: Kind[KeptCertificate] = Kind("certificate", KeptCertificate)
+"""By `certificate_key`."""
 DEFINED: Kind[Defined] = Kind("defined", Defined)
 """By tenant."""
 
@@ -96,10 +101,6 @@ RETENTIONS: Kind[Retentions] = Kind("retentions", Retentions)
 """By tenant."""
 SHELF: Kind[Shelf] = Kind("shelf", Shelf)
 """By `gallery_key`."""
-
-AUDIT: Kind[Tip] = Kind("audit_head", Tip)
-"""One document: how far the audit log goes."""
-AUDIT_HEAD = "head"
 
 ALL_PODS = "all"
 """The id of the one `FLEET` document."""
@@ -127,6 +128,11 @@ def flavour_key(tenant: str, name: str) -> str:
 
 def namespace_key(tenant: str, name: str) -> str:
     """The id of a namespace's document."""
+    return f"{tenant}/{name}"
+
+
+def certificate_key(tenant: str, name: str) -> str:
+    """The id of a certificate's document."""
     return f"{tenant}/{name}"
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from catalog import quotas, shelves
 from catalog.documents import CHILDREN, IMAGE, JOB, NUMBER, ROSTER, VERSION, Children, Roster, number_key
+from catalog.domain import happening
 from catalog.domain import image as images
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
@@ -51,7 +52,7 @@ def follow(work: Work, id: str, version: Version, events: Iterable[Event]) -> Ve
     job = work.get(JOB, version.job)
     for event in events:
         work.emit(event)
-        version = versions.evolve(version, event, at, work.saga)
+        version = happening.evolve(version, event, at, work.saga)
         if job is not None:
             publication = versions.publication_of(version)
             ended = None if publication is None else publication.ended
@@ -68,7 +69,7 @@ def follow(work: Work, id: str, version: Version, events: Iterable[Event]) -> Ve
 def marked(work: Work, id: str, version: Version, event: Event) -> Version:
     """Say ``event`` about version ``id``, of which a mark was set, and store it: that is no matter of its job."""
     work.emit(event)
-    version = versions.evolve(version, event, work.message.at, work.saga)
+    version = happening.evolve(version, event, work.message.at, work.saga)
     work.put(VERSION, id, version)
     return version
 

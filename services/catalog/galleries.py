@@ -1,13 +1,12 @@
 """Reactions to the commands about galleries and about what a tenant may hold."""
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 
-from catalog import quotas
+from catalog import quotas, references
 from catalog.config import Config
-from catalog.documents import GALLERY, GALLERY_NAME, TALLY, gallery_key
+from catalog.documents import GALLERY, TALLY, gallery_key
 from catalog.domain import gallery as galleries
 from catalog.domain.gallery import Gallery
 from catalog.domain.patching import objection_to_revision, patched
@@ -15,12 +14,12 @@ from catalog.domain.revision import above
 from catalog.settings import CatalogSettings
 from catalog.views.gallery import gallery_view, quota_view
 from contracts.errors import Problem
-from contracts.names import ID
-from contracts.requests import CreateGallery, Done, DropGallery, EditGallery, SetQuota
+from contracts.requests import Actor, CreateGallery, Done, DropGallery, EditGallery, SetQuota
+from contracts.rights import forbidden
 from contracts.views import GalleryView, QuotaView
+from runtime import access
+from runtime.access import ACCESS
 from runtime.work import Get, Message, Reaction, Ref, Work
-
-_id = re.compile(ID)
 
 
 def reactions(config: Config) -> dict[type, Reaction]:
@@ -42,25 +41,25 @@ def reactions(config: Config) -> dict[type, Reaction]:
 
 
 def refs(tenant: str, text: str, get: Get) -> Iterator[Ref]:
-    """The documents that `find` reads."""
-    if _id.fullmatch(text) is None:
-        yield GALLERY(gallery_key(tenant, text))
-        return
-    yield GALLERY_NAME(text)
-    if (claim := get(GALLERY_NAME, text)) is not None:
-        yield GALLERY(claim.id)
+    """The documents that `find` reads, and what its tenant holds."""
+    yield from references.home_refs(text)
+    if (place := references.home(tenant, text, get)) is not None:
+        yield from quotas.refs(*place)
+        yield ACCESS(access.gallery_key(*place))
 
 
-def find(work: Work, tenant: str, text: str) -> Gallery | Problem:
-    """The gallery of this name or id; what is another tenant's is not there."""
-    key: str | None = gallery_key(tenant, text)
-    if _id.fullmatch(text) is not None:
-        claim = work.get(GALLERY_NAME, text)
-        key = None if claim is None else claim.id
-    gallery = None if key is None else work.get(GALLERY, key)
-    if gallery is None or gallery.tenant != tenant:
+def find(work: Work, actor: Actor, text: str) -> Gallery | Problem:
+    """The gallery of this name or id that ``actor`` is about to change, or why not; one that is not to be known of is
+    not there."""
+    place = references.home(actor.tenant, text, work.get)
+    gallery = None if place is None else work.get(GALLERY, gallery_key(*place))
+    if gallery is None:
         return gallery_not_found(text)
-    return gallery
+    rights = access.gallery_rights(work.get, actor, tenant=gallery.tenant, gallery=gallery.name)
+    if not rights:
+        return gallery_not_found(text)
+    needed = references.needs(work)
+    return gallery if needed in rights else forbidden(needed, "gallery")
 
 
 def gallery_not_found(text: str) -> Problem:
@@ -73,9 +72,7 @@ def gallery_not_found(text: str) -> Problem:
 
 
 def _keys(message: Message[EditGallery | DropGallery], get: Get) -> Iterator[Ref]:
-    tenant = message.body.actor.tenant
-    yield from refs(tenant, message.body.gallery, get)
-    yield TALLY(tenant)
+    yield from refs(message.body.actor.tenant, message.body.gallery, get)
 
 
 def _create_keys(message: Message[CreateGallery], _: Get) -> Iterator[Ref]:
@@ -112,7 +109,7 @@ def _create(command: CreateGallery, work: Work, settings: CatalogSettings) -> Ga
 
 def _on_edit(message: Message[EditGallery], work: Work) -> GalleryView | Problem:
     command = message.body
-    gallery = find(work, command.actor.tenant, command.gallery)
+    gallery = find(work, command.actor, command.gallery)
     if isinstance(gallery, Problem):
         return gallery
     if (problem := objection_to_revision(command.revision, gallery.revision)) is not None:
@@ -131,7 +128,7 @@ def _on_edit(message: Message[EditGallery], work: Work) -> GalleryView | Problem
 
 def _on_drop(message: Message[DropGallery], work: Work) -> Done | Problem:
     command = message.body
-    gallery = find(work, command.actor.tenant, command.gallery)
+    gallery = find(work, command.actor, command.gallery)
     if isinstance(gallery, Problem):
         return gallery
     problem = objection_to_revision(command.revision, gallery.revision)
@@ -140,6 +137,7 @@ def _on_drop(message: Message[DropGallery], work: Work) -> Done | Problem:
         return said
     work.emit(said)
     quotas.close_gallery(work, gallery)
+    work.put(ACCESS, access.gallery_key(gallery.tenant, gallery.name), None)  # another may have the name later
     return Done()
 
 

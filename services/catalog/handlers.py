@@ -1,14 +1,19 @@
 """Everything the catalog reacts to, as one table."""
 
 from catalog import (
+    access,
     aging,
     assignment_edits,
     assignments,
+    cancelling,
+    certificates,
     counting,
     deletion,
+    deliveries,
     editions,
     flavours,
     galleries,
+    holds,
     hosting,
     images,
     imports,
@@ -18,6 +23,7 @@ from catalog import (
     pods,
     policies,
     publishes,
+    purging,
     reassigning,
     retention,
     retries,
@@ -27,6 +33,7 @@ from catalog import (
     seeking,
     shares,
     tagging,
+    telling,
     validations,
     withdrawals,
 )
@@ -34,19 +41,26 @@ from catalog.aging import JobAged
 from catalog.audit import audited
 from catalog.config import Config
 from catalog.counting import PublishOverdue
+from catalog.deliveries import DeliveryDue
 from catalog.follow import RemovalDue
+from catalog.holds import HoldFell
 from catalog.imports import ImportOverdue
 from catalog.pools import CopyStands, PodBack, PoolsDue, RolloutDue
 from catalog.retention import SweepGalleries
 from catalog.reviews import ReviewImage
 from catalog.rollouts import AssignmentFollows
 from catalog.shelves import ShelfChanged
+from catalog.telling import GalleryTold, ImageTold
 from catalog.timeline import recorded
 from runtime.work import Reaction
 
 LOCAL = (
     AssignmentFollows
     | CopyStands
+    | DeliveryDue
+    | GalleryTold
+    | HoldFell
+    | ImageTold
     | ImportOverdue
     | JobAged
     | PodBack
@@ -71,22 +85,29 @@ def _reactions(config: Config) -> dict[type, Reaction]:
         **galleries.reactions(config),
         **images.reactions(config),
         **tagging.reactions(config),
+        **telling.reactions(),
         **flavours.reactions(),
         **schemas.reactions(),
+        **certificates.reactions(config),
         **imports.reactions(config),
         **intake.reactions(config),
         **publishes.reactions(config),
         **counting.reactions(),
         **withdrawals.reactions(config),
+        **cancelling.reactions(config),
         **lives.reactions(),
+        **access.reactions(),
+        **holds.reactions(),
         **editions.reactions(),
         **validations.reactions(),
         **deletion.reactions(config),
+        **purging.reactions(config),
         **retries.reactions(config),
         **retention.reactions(config),
         **reviews.reactions(config),
         **seeking.reactions(config),
         **shares.reactions(),
+        **deliveries.reactions(config),
         **pods.reactions(),
         **policies.reactions(),
         **markers.reactions(config),

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from catalog import quotas, references
+from catalog import holds, quotas, references
 from catalog.config import Config
 from catalog.documents import (
     DEFINED,
@@ -30,13 +30,18 @@ from catalog.domain.image import Image
 from catalog.domain.patching import objection_to_revision, patched
 from catalog.domain.revision import above
 from catalog.domain.schema import NOTHING
+from catalog.galleries import gallery_not_found
 from catalog.settings import CatalogSettings
 from catalog.views import image_view
 from contracts.definition import UPDATABLE, Namespace, PropertyValue
 from contracts.errors import Problem
 from contracts.names import Text
 from contracts.requests import EditImage, RegisterImage
+from contracts.rights import forbidden
 from contracts.views import ImageView
+from runtime import access
+from runtime.access import ACCESS
+from runtime.access import NOTHING as NO_RIGHTS
 from runtime.work import Get, Message, Reaction, Ref, Work
 
 EDITABLE = frozenset({"description", "details.features", *(f"details.{name}" for name in UPDATABLE - {"description"})})
@@ -70,28 +75,38 @@ def reactions(config: Config) -> dict[type, Reaction]:
 # --- registering ------------------------------------------------------------------------------------------------------
 
 
-def register_refs(command: RegisterImage, _: Get) -> Iterator[Ref]:
+def register_refs(command: RegisterImage, get: Get) -> Iterator[Ref]:
     """The documents that `register` reads."""
-    tenant = command.actor.tenant
-    yield IMAGE_NAME(name_key(tenant, command.gallery, command.name))
+    yield from references.home_refs(command.gallery)
+    if (place := references.home(command.actor.tenant, command.gallery, get)) is None:
+        return
+    tenant, gallery = place
+    yield ACCESS(access.gallery_key(tenant, gallery))
+    yield IMAGE_NAME(name_key(tenant, gallery, command.name))
     if command.identifier is not None:
-        yield IDENTIFIER(identifier_key(tenant, command.gallery, command.identifier))
+        yield IDENTIFIER(identifier_key(tenant, gallery, command.identifier))
     if command.flavour is not None:
         yield FLAVOUR(flavour_key(tenant, command.flavour))
     if command.tags:
         yield DEFINED(tenant)
     for name in schema.namespaces_of(command.details.properties):
         yield NAMESPACE(namespace_key(tenant, name))
-    yield from quotas.refs(tenant, command.gallery)
+    yield from quotas.refs(tenant, gallery)
 
 
 def register(
     work: Work, settings: CatalogSettings, command: RegisterImage, *, versions: int = 0
 ) -> tuple[str, Image] | Problem:
-    """Register an image, with room for ``versions`` of its own, or refuse and change nothing."""
+    """Register an image, with room for ``versions`` of its own, or refuse and change nothing. It belongs to the tenant
+    of its gallery, in which others may have a role too."""
+    settled = _settled(work, command)
+    if isinstance(settled, Problem):
+        return settled
+    command = settled
     tenant, gallery, at = command.actor.tenant, command.gallery, work.message.at
     problem = (
         defining.objection(command, at)
+        or (defining.objection_to_publicity(command.details) if shown_to_all(work, tenant, gallery) else None)
         or _objection_to_words(command, work, settings)
         or quotas.objection(work, settings, tenant, gallery, images=1, versions=versions)
     )
@@ -114,6 +129,24 @@ def register(
     _count_flavour(work, image, 1)
     work.put(IMAGE, id, image)
     return id, image
+
+
+def _settled(work: Work, command: RegisterImage) -> RegisterImage | Problem:
+    """The command as one in the gallery's own tenant, or why its actor may not register anything there."""
+    actor = command.actor
+    place = references.home(actor.tenant, command.gallery, work.get)
+    rights = NO_RIGHTS if place is None else access.gallery_rights(work.get, actor, tenant=place[0], gallery=place[1])
+    if place is None or not rights:
+        return gallery_not_found(command.gallery)
+    if (needed := references.needs(work)) not in rights:
+        return forbidden(needed, "gallery")
+    return msgspec.structs.replace(command, gallery=place[1], actor=msgspec.structs.replace(actor, tenant=place[0]))
+
+
+def shown_to_all(work: Work, tenant: str, gallery: str) -> bool:
+    """Whether everybody sees what is in a gallery."""
+    known = work.get(ACCESS, access.gallery_key(tenant, gallery))
+    return known is not None and known.sharing in ("community", "public")
 
 
 def _objection_to_words(command: RegisterImage, work: Work, settings: CatalogSettings) -> Problem | None:
@@ -170,6 +203,7 @@ def forget(work: Work, id: str, image: Image) -> None:
     if image.identifier is not None:
         work.put(IDENTIFIER, identifier_key(image.tenant, image.gallery, image.identifier), None)
     _count_flavour(work, image, -1)
+    work.put(ACCESS, access.image_key(id), None)
     quotas.give_back(work, image.tenant, image.gallery, images=1)
     work.put(IMAGE, id, None)
 
@@ -211,6 +245,7 @@ def _on_edit(message: Message[EditImage], work: Work) -> ImageView | Problem:
     id, image = found
     if (problem := objection_to_revision(command.revision, image.revision)) is not None:
         return problem
+    public = is_public(image) or shown_to_all(work, image.tenant, image.gallery)
     shown = Editable(**msgspec.structs.asdict(image_view(id, image, None)))
     edit = patched(Editable, shown, command.changes, EDITABLE)
     if isinstance(edit, Problem):
@@ -219,9 +254,7 @@ def _on_edit(message: Message[EditImage], work: Work) -> ImageView | Problem:
     known = namespaces(work, image.tenant, before.properties, after.properties)
     problem = (
         defining.objection_to_locks(before, after)
-        or defining.objection_to_details(
-            after, generation=image.generation, public=is_public(image), at=at, before=before
-        )
+        or defining.objection_to_details(after, generation=image.generation, public=public, at=at, before=before)
         or schema.objection_to_properties(before.properties, after.properties, known, operator=command.actor.operator)
     )
     if problem is not None:
@@ -233,6 +266,8 @@ def _on_edit(message: Message[EditImage], work: Work) -> ImageView | Problem:
             msgspec.structs.replace(image, description=edit.value.description, details=after),
             edit.fields,
         )
+    if before.hold_until_validated and not after.hold_until_validated:
+        holds.fell(work, id)
     return image_view(id, image, None, at=at)
 
 

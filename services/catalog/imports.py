@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import msgspec
 
-from catalog import images, quotas, references
+from catalog import certificates, images, quotas, references
 from catalog.config import Config
 from catalog.documents import COPY, IMAGE, JOB, NUMBER, POD, Claim, number_key
-from catalog.domain import admitting, definition, importing, lives, origin
+from catalog.domain import admitting, definition, happening, importing, lives, origin, plugins
 from catalog.domain import image as image_states
 from catalog.domain import job as jobs
-from catalog.domain import version as versions
 from catalog.domain.image import Image
 from catalog.domain.life import Life
 from catalog.domain.number import normalise
-from catalog.domain.pod import enrolled
+from catalog.domain.pod import enrolled, seen_by
 from catalog.domain.version import manifest_of
 from catalog.follow import follow
+from catalog.galleries import gallery_not_found
 from catalog.preparing import ImportOverdue as ImportOverdue
 from catalog.preparing import asked_of as asked_of
 from catalog.preparing import deadline, watch
@@ -60,11 +60,13 @@ def refs(command: ImportVersion, get: Get) -> Iterator[Ref]:
     id = references.image_id(tenant, command.image, get)
     reference = references.parse(command.image)
     if id is not None and (image := get(IMAGE, id)) is not None:
+        yield from certificates.refs(command.signature, image.tenant)
         yield from quotas.refs(image.tenant, image.gallery)
         if (number := _number(command, image)) is not None:
             yield NUMBER(number_key(id, number))
     elif command.create and isinstance(reference, ByName):
-        yield from quotas.refs(tenant, reference.gallery)
+        if (place := references.home(tenant, reference.gallery, get)) is not None:
+            yield from certificates.refs(command.signature, place[0])
         register = admitting.registration(command, reference.gallery, reference.name, parent)
         yield from images.register_refs(register, get)
 
@@ -75,7 +77,7 @@ def _number(command: ImportVersion, image: Image) -> str | None:
 
 def accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
     """Start an import, or refuse it and change nothing."""
-    problem = admitting.objection_to(command, work.message.at)
+    problem = admitting.objection_to(command, work.message.at) or plugins.objection(_plugins(command, settings))
     if problem is not None:
         return problem
     parent = _origin(command, work)
@@ -86,12 +88,16 @@ def accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Acc
         source = origin.source_from(command.origin, parent.id, parent.version)
     if source is None:
         raise TypeError("an import has a source or an origin")
-    problem = admitting.objection_to_pod(source.pod, known=enrolled(work.get(POD, source.pod)))
+    problem = admitting.objection_to_pod(source.pod, known=enrolled(seen_by(work.get(POD, source.pod), command.actor)))
     if problem is not None:
         return problem
     found = references.find_to_write(work, command.actor, command.image)
     if not isinstance(found, Problem):
-        problem = admitting.objection_to_image(command, found[1]) or _objection(command, found[1], parent)
+        problem = (
+            admitting.objection_to_image(command, found[1])
+            or _objection(command, found[1], parent)
+            or certificates.objection(command.signature, found[1].tenant, work)
+        )
         return problem or _into(command, found, source, parent, work, settings)
     reference = references.parse(command.image)
     if found.code != "image_not_found" or not command.create or not isinstance(reference, ByName):
@@ -99,7 +105,10 @@ def accept(command: ImportVersion, work: Work, settings: CatalogSettings) -> Acc
     register = admitting.registration(
         command, reference.gallery, reference.name, None if parent is None else parent.image
     )
-    problem = _objection(command, register, parent)
+    place = references.home(command.actor.tenant, reference.gallery, work.get)
+    if place is None:
+        return gallery_not_found(reference.gallery)
+    problem = _objection(command, register, parent) or certificates.objection(command.signature, place[0], work)
     if problem is not None:
         return problem
     work.saga = job = work.new_id()
@@ -111,13 +120,18 @@ def _origin(command: ImportVersion, work: Work) -> Found | Problem | None:
     """The version that the new one is made from, None when it is made from something else."""
     if (asked := command.origin) is None:
         return None
-    found = references.find_version(work, command.actor.tenant, asked.image, asked.number, reading=True)
+    found = references.find_version(work, command.actor, asked.image, asked.number)
     if isinstance(found, Problem):
         return found
     copy = work.get(COPY, copy_id(found.id, origin.source_from(asked, found.id, found.version).pod, 0))
     held = copy is not None and copy.state == "AVAILABLE"
     problem = origin.objection_to_origin(asked, found.image, found.version, held=held)
-    return problem or lives.objection_to_use(found.image, found.version, work.message.at) or found
+    return (
+        problem
+        or lives.objection_to_use(found.image, found.version, work.message.at)
+        or lives.objection_to_data(found.version, operator=command.actor.operator)
+        or found
+    )
 
 
 def _objection(command: ImportVersion, image: Image | RegisterImage, parent: Found | None) -> Problem | None:
@@ -176,6 +190,7 @@ def _begin(
         deadline=deadline(at, settings),
         room=quotas.room(work, settings, image.tenant, image.gallery),
         expects=definition.expected(image, number),
+        plugins=_plugins(command, settings),
     )
     requested = importing.begin(asked, number)
     work.emit(requested)
@@ -199,7 +214,7 @@ def _begin(
         ),
     )
     version = msgspec.structs.replace(
-        versions.requested(requested, at, job),
+        happening.requested(requested, at, job),
         description=command.description,
         release_notes=command.release_notes,
         excluded=command.exclude_from_latest,
@@ -207,11 +222,18 @@ def _begin(
         parent="" if parent is None else parent.id,
         capsule=_capsule(command, parent),
         uefi=command.uefi or (None if parent is None else parent.version.uefi),
+        signature=command.signature,
+        plugins=asked.plugins,
         warnings=origin.warnings(command, image.os_state),
     )
     follow(work, version_id, version, [asked])
     watch(work, version_id, at, settings)
     return Accepted(job=job, image=id, version=version_id, number=number)
+
+
+def _plugins(command: ImportVersion, settings: CatalogSettings) -> tuple[str, ...]:
+    """The import plug-ins of an import: those that it names, else those of the house."""
+    return settings.plugins if command.plugins is None else command.plugins
 
 
 def _capsule(command: ImportVersion, parent: Found | None) -> Capsule | None:

@@ -22,7 +22,7 @@ def reactions(config: Config) -> dict[type, Reaction]:
 
     def on_built(message: Message[ImageBuilt], work: Work) -> None:
         command = as_command(message)
-        if references.find(work, command.actor.tenant, command.image) is not None:
+        if references.find(work, command.actor, command.image) is not None:
             # What a pipeline says of the operating system is about the image that its first word registers.
             command = msgspec.structs.replace(command, os_type=None)
         answer = _foreign(message, command) or accept(command, work, settings)
@@ -49,7 +49,7 @@ def _as_command(message: Message[ImageBuilt], tenant: str) -> ImportVersion:
     built = message.body
     return ImportVersion(
         id=message.id,
-        actor=Actor(tenant=tenant, name=message.speaker),
+        actor=Actor(tenant=tenant, name=message.speaker, roles=("publisher",), kind="service"),
         image=f"{built.gallery}/{built.image}",
         create=True,
         os_type=built.os_type,

@@ -33,7 +33,7 @@ from contracts.events.hub import (
     VersionDisabled,
     VersionEnabled,
 )
-from contracts.requests import Done, SetDeprecation, SetEnabled, SetProtection
+from contracts.requests import Actor, Done, SetDeprecation, SetEnabled, SetProtection
 from runtime.work import Get, Message, Reaction, Ref, Work
 
 Marking = SetEnabled | SetProtection | SetDeprecation
@@ -140,7 +140,7 @@ def _on_deprecation(message: Message[SetDeprecation], work: Work) -> Done | Prob
             )
         replacement = ""
     elif command.replacement:
-        resolved = _replacement(work, found, command.actor.tenant, command.replacement)
+        resolved = _replacement(work, found, command.actor, command.replacement)
         if isinstance(resolved, Problem):
             return resolved
         replacement = resolved
@@ -157,11 +157,11 @@ def deprecate(work: Work, found: "Found | Named", state: Deprecation, replacemen
         _mark(work, found, after, _changed(found, after, _differing(life, after)))
 
 
-def _replacement(work: Work, found: "Found | Named", tenant: str, text: str) -> str | Problem:
+def _replacement(work: Work, found: "Found | Named", actor: Actor, text: str) -> str | Problem:
     """The id, or the number, that stands for what ``text`` names; or why that cannot replace it."""
     if isinstance(found, Found):
         return _other_number(work, found, text)
-    other = references.find(work, tenant, text, reading=True)
+    other = references.find(work, actor, text)
     if other is None:
         return _no_replacement("there is no such image", "Name an image by its id or as gallery/name.", text)
     id, image = other

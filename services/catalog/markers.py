@@ -76,6 +76,8 @@ def _move(command: MoveMarker, work: Work) -> MarkerView | Problem:
     if problem is not None:
         return problem
     if marker is not None and marker.version == found.id and not markers.cut_short(marker):
+        if marker.rollout is None or not marker.rollout.under_way:  # those whose job was cancelled follow it again
+            rollouts.have_followed(work, marker.bound, "marker", command.logoff)
         return _view(work, found.image_id, found.image, command.marker, marker)
     if marker is not None and marker.rollout is not None and marker.rollout.under_way:
         return markers.rollout_running(command.marker)
@@ -207,6 +209,7 @@ def _steer(command: SteerRollout, work: Work, settings: CatalogSettings) -> Mark
             assignment = work.get(ASSIGNMENT, id)
             if assignment is not None and _tried(assignment.pods.values(), marker):
                 rollouts.follow(work, id, marker, "marker", rollout.logoff, settings, retry=True)
+        rollouts.have_followed(work, marker.bound, "marker", rollout.logoff)  # those whose job was cancelled, too
         pools.roll_on(work, image_id, command.marker)
     return _view(work, image_id, image, command.marker, marker)
 

@@ -4,10 +4,11 @@ Level-triggered: what is wanted is told whole, and again when a pod is back, whe
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from catalog import entitled
 from catalog.documents import (
     ASSIGNMENT,
     ASSIGNMENT_NAME,
@@ -26,10 +27,12 @@ from catalog.documents import (
     pool_key,
 )
 from catalog.domain import assignment as assignments
-from catalog.domain import fitting, uses
+from catalog.domain import fitting, lives, uses
+from catalog.domain import job as jobs
 from catalog.domain import pool as pools
 from catalog.domain.assignment import Assignment
 from catalog.domain.flavour import models_of
+from catalog.domain.job import Job
 from catalog.domain.pod import enrolled
 from catalog.domain.pool import Pool
 from catalog.domain.version import Version, manifest_of
@@ -94,8 +97,8 @@ def pool_refs(id: str, pod: str, get: Get, *versions: str) -> Iterator[Ref]:
 
 
 def image_refs(id: str, get: Get) -> Iterator[Ref]:
-    """The image of an assignment, and the flavour that it is dedicated to."""
-    yield IMAGE(id)
+    """The image of an assignment, who may use it, and the flavour that it is dedicated to."""
+    yield from entitled.refs(id, get)
     image = get(IMAGE, id)
     if image is not None and image.flavour is not None:
         yield FLAVOUR(flavour_key(image.tenant, image.flavour))
@@ -116,12 +119,19 @@ def stands(work: Work, version: str, pod: str) -> bool:
 
 
 def ask(work: Work, id: str, assignment: Assignment, pod: str, pool: Pool) -> Pool:
-    """The pool after its pod was asked for what it waits for; where there is no copy to make it from, it waits on."""
+    """The pool after its pod was asked for what it waits for; where there is no copy to make it from, or that must be
+    validated first, or that is not shared with the tenant any more, it waits on."""
     if not pool.waiting or pool.leaving or not enrolled(work.get(POD, pod)):
         return pool
     version, image = work.get(VERSION, pool.wanted), work.get(IMAGE, assignment.image)
     if version is None or image is None or (manifest := manifest_of(version)) is None:
         return pool
+    if lives.held(image, version) and pool.version != pool.wanted:  # where it runs already, it goes on
+        return pool if pool.unvalidated else msgspec.structs.replace(pool, unvalidated=True)
+    if pool.version != pool.wanted and not entitled.entitled(work, assignment, image, pool.wanted):
+        return pool
+    if pool.unvalidated:
+        pool = msgspec.structs.replace(pool, unvalidated=False)
     if not stands(work, pool.wanted, pod):
         if not version.awaited:
             work.put(VERSION, pool.wanted, msgspec.structs.replace(version, awaited=True))
@@ -190,7 +200,8 @@ def keep(work: Work, id: str, assignment: Assignment, pod: str, pool: Pool | Non
     work.put(POOL, key, pool)
     for version in sorted(uses.versions(before) | uses.versions(pool)):
         known = work.get(USES, version)
-        now = uses.with_use(known, key, uses.use_of(pool, version, assignment.name))
+        use = uses.use_of(pool, version, assignment.name, assignment.tenant)
+        now = uses.with_use(known, key, use)
         if now is not known:
             work.put(USES, version, now)
     if pool is None and before is not None and before.attempt > assignment.attempt:
@@ -216,10 +227,15 @@ def finish(work: Work, id: str, assignment: Assignment, settings: CatalogSetting
     if assignment != before:
         assignment = msgspec.structs.replace(assignment, updated=at)
         work.put(ASSIGNMENT, id, assignment)
-    if job is not None and (now := assignments.worked(job, assignment, _failure(work, id), at)) is not job:
-        work.put(JOB, assignment.job, now)
+    until = None if job is None else _end(job, settings)
+    if job is not None and until is not None:
+        now = assignments.worked(job, assignment, _failure(work, id), at, until)
+        if now is not job:
+            work.put(JOB, assignment.job, now)
+        until = _end(now, settings)
     if any(stand.open for stand in assignment.pods.values()):
         due = at + timedelta(seconds=settings.pool_interval)
+        due = due if until is None else min(due, until)
         work.remind(_due_name(id), due, PoolsDue(assignment=id), saga=assignment.job)
     else:
         work.forget(_due_name(id))
@@ -228,9 +244,23 @@ def finish(work: Work, id: str, assignment: Assignment, settings: CatalogSetting
     return assignment
 
 
+def look_soon(work: Work, id: str) -> None:
+    """Have an assignment looked at as soon as this is committed: something that its pools waited for may be there."""
+    work.remind(_due_name(id), work.message.at, PoolsDue(assignment=id), saga="")
+
+
 def roll_on(work: Work, image: str, marker: str) -> None:
     """Have the staged move of a marker looked at, where there is one."""
     work.remind(f"rollout/{image}/{marker}", work.message.at, RolloutDue(image=image, marker=marker), saga="")
+
+
+def _end(job: Job, settings: CatalogSettings) -> datetime | None:
+    """When a job about pools ends although some are not where they are to be; None: it is over."""
+    if not jobs.running(job):
+        return None
+    if isinstance(job, jobs.Cancelling):
+        return job.updated + timedelta(seconds=settings.cancel_deadline)
+    return job.created + timedelta(seconds=settings.assign_deadline)
 
 
 def _failure(work: Work, id: str) -> Failure | None:

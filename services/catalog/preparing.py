@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from catalog import quotas
+from catalog import certificates, plugins, quotas
 from catalog.config import Config
 from catalog.documents import IMAGE, JOB, POD, VERSION
 from catalog.domain import definition, importing
 from catalog.domain import job as jobs
+from catalog.domain import plugins as steps
 from catalog.domain import version as versions
 from catalog.domain.importing import Said
 from catalog.domain.pod import enrolled, reporting
@@ -20,7 +21,15 @@ from catalog.domain.version import DeployingVm, Pending, Version
 from catalog.follow import follow_import, refs, version_of
 from catalog.settings import CatalogSettings
 from contracts.events import Event
-from contracts.events.from_pods import SourceDeleted, SourceInspected, SourcePrepared, SourceRejected, SourceStarted
+from contracts.events.from_pods import (
+    SourceDeleted,
+    SourceInspected,
+    SourceKept,
+    SourcePrepared,
+    SourceRejected,
+    SourceStarted,
+    SourceStepped,
+)
 from contracts.events.hub import VersionDeployed, VersionFailed
 from contracts.events.to_pods import SourceReleased
 from contracts.names import ID
@@ -51,13 +60,22 @@ def reactions(config: Config) -> dict[type, Reaction]:
     def on_overdue(message: Message[ImportOverdue], work: Work) -> None:
         _on_overdue(message, work, config.settings)
 
-    report = Reaction(_keys, on_report)
+    def report_keys(message: Message[Said], get: Get) -> Iterator[Ref]:
+        yield from _keys(message, get)
+        version = get(VERSION, message.body.version)
+        if isinstance(version, Pending | DeployingVm):
+            yield from certificates.refs(version.signature, version.tenant)
+            yield from plugins.refs(version, config.settings)
+
+    report = Reaction(report_keys, on_report)
     return {
         SourceStarted: report,
         SourceInspected: report,
+        SourceStepped: report,
         SourcePrepared: report,
         SourceRejected: report,
         SourceDeleted: Reaction(_keys, _on_deleted),
+        SourceKept: Reaction(_keys, _on_kept),
         ImportOverdue: Reaction(_keys, on_overdue),
     }
 
@@ -101,13 +119,17 @@ def _on_report(message: Message[Said], work: Work, config: Config) -> None:
     work.saga = version.import_job
     events = importing.decide(version, id, message.pod, said)
     preparing = isinstance(version, Pending | DeployingVm) and version.attempt == said.attempt
-    before = version.counted
+    before = version
     if preparing:
-        version, events = _counted(work, id, version, said, events, config.settings)
+        version, events = _counted(work, id, version, said, _signed(work, id, version, said, events), config.settings)
+        version = plugins.run(work, version, events, config.settings)
     after = version
     if events:
         after = follow_import(work, id, version, [_vouched(event, config) for event in events])
-    elif isinstance(said, SourceInspected) and version.counted == before:
+    if preparing and isinstance(said, SourceStepped):
+        step = steps.stepped(after.plugins, after.stepped, said.step, said.position)
+        after = after if step == after.stepped else msgspec.structs.replace(after, stepped=step)
+    if after is before and isinstance(said, SourceStarted | SourceInspected | SourceStepped):
         work.saga = ""  # a sign of life is no step of the job
     if isinstance(after, Pending | DeployingVm):
         if preparing:
@@ -117,6 +139,16 @@ def _on_report(message: Message[Said], work: Work, config: Config) -> None:
             _release_later(work, id, config.settings)
         else:
             work.forget(overdue_name(id))
+
+
+def _signed(work: Work, id: str, version: Version, said: Said, events: list[Event]) -> list[Event]:
+    """What follows from a report, or the end of an import whose content is not what was signed (features.md B14)."""
+    if not isinstance(said, SourcePrepared) or not isinstance(version, Pending | DeployingVm):
+        return events
+    if any(isinstance(event, VersionFailed) for event in events):
+        return events
+    failure = certificates.failure_of(version, said.manifest, work)
+    return events if failure is None else importing.given_up(version, id, failure)
 
 
 def _counted(
@@ -175,6 +207,19 @@ def _on_deleted(message: Message[SourceDeleted], work: Work) -> None:
         work.forget(overdue_name(message.body.version))
 
 
+def _on_kept(message: Message[SourceKept], work: Work) -> None:
+    """Whoever asked for a *convert* is told that the source is still there; nobody deletes it any more."""
+    version = version_of(work, message.body.version)
+    work.saga = ""
+    if version is None or version.source.pod != message.pod:
+        return
+    after = importing.kept(version, message.body.why)
+    if after is not version:
+        work.saga = version.import_job
+        work.put(VERSION, message.body.version, after)
+        work.forget(overdue_name(message.body.version))
+
+
 def _on_overdue(message: Message[ImportOverdue], work: Work, settings: CatalogSettings) -> None:
     id = message.body.version
     version = version_of(work, id)
@@ -228,6 +273,7 @@ def _ask_again(work: Work, id: str, version: Pending | DeployingVm, settings: Ca
             deadline=end,
             room=None if room is None else room + version.counted,
             expects=definition.expected(image, version.number),
+            plugins=version.plugins,
         )
     )
     if isinstance(job, jobs.Processing):

@@ -12,11 +12,14 @@ from catalog.documents import ALL_PODS, ASKED, FLEET, JOB, POD, RULES
 from catalog.domain import definition, lives, naming, publishing
 from catalog.domain import job as jobs
 from catalog.domain.asked import Asked, asked, remembered
-from catalog.domain.pod import enrolled
+from catalog.domain.image import Image
+from catalog.domain.pod import enrolled, seen_by
 from catalog.domain.version import Cancelled, DeployingVm, Pending, Version, counted_of, manifest_of
 from catalog.follow import follow
 from catalog.references import Found
 from contracts.errors import Problem
+from contracts.events import Event
+from contracts.events.hub import VersionPublishRequested
 from contracts.requests import Accepted, Actor, Command, PublishVersion
 from runtime.work import Get, Message, Reaction, Ref, Work
 
@@ -57,7 +60,9 @@ def accept(command: PublishVersion, work: Work, config: Config) -> Accepted | Pr
     found = references.find_version_to_write(work, command.actor, command.image, command.number)
     if isinstance(found, Problem):
         return found
-    if (problem := lives.objection_to_publish(found.image, found.version)) is not None:
+    # No copy of it is made by anybody, for copies would wait until it is reactivated: an operator can do that first.
+    problem = lives.objection_to_publish(found.image, found.version) or lives.objection_to_data(found.version)
+    if problem is not None:
         return problem
     before = work.get(ASKED, found.id)
     if before is not None:
@@ -81,10 +86,18 @@ def accept(command: PublishVersion, work: Work, config: Config) -> Accepted | Pr
     work.saga = job = work.new_id()
     work.put(JOB, job, new_job("publish", command.actor, found, work, asked=command))
     work.put(ASKED, found.id, remembered(wanted, command.more))
-    follow(work, found.id, msgspec.structs.replace(version, job=job), events)
+    requested = [placed(event, found.image) for event in events]
+    follow(work, found.id, msgspec.structs.replace(version, job=job), requested)
     overdue = PublishOverdue(version=found.id, publication=events[-1].publication)
     work.remind(overdue_name(found.id), wanted.deadline + timedelta(seconds=settings.publish_margin), overdue)
     return Accepted(job=job, image=found.image_id, version=found.id, number=found.version.number)
+
+
+def placed(event: Event, image: Image) -> Event:
+    """What is said, with where the image of the version is: roles on its gallery, and its class, say who may use it."""
+    if not isinstance(event, VersionPublishRequested):
+        return event
+    return msgspec.structs.replace(event, gallery=image.gallery, public=image.image_class == "standard")
 
 
 def _objection(command: PublishVersion, wanted: Asked, found: Found, work: Work) -> Problem | None:
@@ -93,7 +106,8 @@ def _objection(command: PublishVersion, wanted: Asked, found: Found, work: Work)
     if problem is not None:
         return problem
     fleet, rules = work.get(FLEET, ALL_PODS), work.get(RULES, found.image.tenant)
-    pods = {name: work.get(POD, name) for name in (*naming.named(command), *naming.overridden(command))}
+    names = (*naming.named(command), *naming.overridden(command))
+    pods = {name: seen_by(work.get(POD, name), command.actor) for name in names}
     any_pod = fleet is not None and fleet.pods > 0
     return (
         naming.objection_to_pods(command, pods, rules, found.image_id, any_pod=any_pod)

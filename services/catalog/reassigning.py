@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from catalog import binding, pools, rollouts
+from catalog import binding, entitled, pools, rollouts
 from catalog.assignments import asked_of, objection_to_length, view
 from catalog.binding import Target
 from catalog.config import Config
@@ -97,12 +97,14 @@ def wish(
 
 
 def _add_disk(command: AddDisk, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
-    found = binding.find_assignment(work, command.actor.tenant, command.assignment)
+    found = binding.find_assignment(work, command.actor, command.assignment)
     if isinstance(found, Problem):
         return found
     id, assignment = found
-    problem = objection_to_revision(command.revision, assignment.revision) or _objection_to_disk(
-        work, assignment, command.disk
+    problem = (
+        objection_to_revision(command.revision, assignment.revision)
+        or entitled.objection_to(work, command.actor, assignment)
+        or _objection_to_disk(work, assignment, command.disk)
     )
     if problem is not None:
         return problem
@@ -128,7 +130,7 @@ def _objection_to_disk(work: Work, assignment: Assignment, disk: DataDisk) -> Pr
 
 
 def _rebuild(command: RebuildAssignment, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
-    found = binding.find_assignment(work, command.actor.tenant, command.assignment)
+    found = binding.find_assignment(work, command.actor, command.assignment)
     if isinstance(found, Problem):
         return found
     id, assignment = found
@@ -140,6 +142,8 @@ def _rebuild(command: RebuildAssignment, work: Work, settings: CatalogSettings) 
                 hint="Name pods of the assignment, or none for all.",
                 data={"pod": pod},
             )
+    if (problem := entitled.objection_to(work, command.actor, assignment)) is not None:
+        return problem
     image, version = work.get(IMAGE, assignment.image), work.get(VERSION, assignment.version)
     if image is not None and version is not None:
         problem = lives.objection_to_use(image, version, work.message.at)
@@ -149,7 +153,7 @@ def _rebuild(command: RebuildAssignment, work: Work, settings: CatalogSettings) 
     for pod in command.pods or tuple(assignment.pods):
         pool = work.get(POOL, pool_key(id, pod))
         if pool is not None and not pool.leaving:
-            counted = msgspec.structs.replace(pool, rebuild=pool.rebuild + 1)
+            counted = msgspec.structs.replace(pool, rebuild=max(pool.rebuild, pool.rebuilt) + 1)
             after = wishes.wish(counted, pool.wanted, pool.wanted_number, work.message.at, anew=True)
             assignment = pools.keep(work, id, assignment, pod, pools.ask(work, id, assignment, pod, after))
     return view(work, id, pools.finish(work, id, assignment, settings))
@@ -170,15 +174,16 @@ def _switch_keys(message: Message[SwitchImage], get: Get) -> Iterator[Ref]:
 
 
 def _switch(command: SwitchImage, work: Work, settings: CatalogSettings) -> AssignmentView | Problem:
-    tenant = command.actor.tenant
-    found = binding.find_assignment(work, tenant, command.assignment)
+    found = binding.find_assignment(work, command.actor, command.assignment)
     if isinstance(found, Problem):
         return found
     id, assignment = found
     problem = objection_to_revision(command.revision, assignment.revision)
     if problem is not None:
         return problem
-    target = binding.find_target(work, tenant, command.image, command.marker, command.number)
+    target = binding.find_target(
+        work, command.actor, command.image, command.marker, command.number, had=assignment.image
+    )
     if isinstance(target, Problem):
         return target
     if (target.image_id, target.marker, target.id) == (assignment.image, assignment.marker, assignment.version):
@@ -188,6 +193,8 @@ def _switch(command: SwitchImage, work: Work, settings: CatalogSettings) -> Assi
         return problem
     binding.unbind(work, id, assignment)
     binding.bind(work, id, target.image_id, target.marker)
+    known = entitled.principals(work, command.actor, target.image_id, target.image, target.id)
+    assignment = msgspec.structs.replace(assignment, principals=known or ())
     assignment = updated(work, id, assignment, target, "switch", command.actor.name)
     assignment = wish(work, id, assignment, tuple(assignment.pods), anew=False)
     return view(work, id, pools.finish(work, id, assignment, settings))
@@ -204,10 +211,12 @@ def _objection_to_switch(
     return (
         differs
         or fitting.objection_to_terms(target.image, accept_eula=command.accept_eula, plan=command.plan)
-        or binding.objection_to_new_use(work, target)
+        or binding.objection_to_new_use(work, command.actor, target)
         or kinds.objection(target.manifest, "switch")
         or binding.objection_to_fit(work, target, asked_of(assignment))
-        or binding.objection_to_pods(work, staying(assignment), target.id, target.version.number, new=False)
+        or binding.objection_to_pods(
+            work, command.actor, staying(assignment), target.id, target.version.number, new=False
+        )
         or binding.objection_to_bind(work, target.image_id, target.marker)
         or objection_to_length(work, id, assignment, target)
     )

@@ -1,6 +1,8 @@
 """How a client names an image: by id, as ``gallery/name``, or by name alone in the gallery ``default``.
 
-A version of it is named by its number.
+A version of it is named by its number. Names are the asking tenant's own; in a gallery of another tenant on which
+somebody has a role an image is named as ``<id of the gallery>/name``. Whether somebody may know of what he names, and
+what he may do with it, is decided here for every command (`runtime.access`): what is not to be known of is not found.
 """
 
 import re
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from catalog.documents import IMAGE, IMAGE_NAME, NUMBER, VERSION, name_key, number_key
+from catalog.documents import GALLERY_NAME, IMAGE, IMAGE_NAME, NUMBER, VERSION, name_key, number_key
 from catalog.domain.image import Image
 from catalog.domain.life import gone
 from catalog.domain.number import normalise
@@ -16,7 +18,10 @@ from catalog.domain.revision import above
 from catalog.domain.version import Version
 from contracts.errors import Problem
 from contracts.names import ID, NAME
+from contracts.principals import Right
 from contracts.requests import Actor
+from contracts.rights import NEEDS, forbidden
+from runtime import access
 from runtime.work import Get, Ref, Work
 
 _id = re.compile(ID)
@@ -32,7 +37,7 @@ class ById:
 
 @dataclass(frozen=True, slots=True)
 class ByName:
-    """A name in a gallery of the asking tenant; never looked up over other tenants' images."""
+    """A name in a gallery: one of the asking tenant by its name, or any by its id."""
 
     gallery: str
     name: str
@@ -55,16 +60,41 @@ def parse(text: str) -> ById | ByName | None:
     return None
 
 
+def home_refs(gallery: str) -> Iterator[Ref]:
+    """The documents that `home` reads."""
+    if is_id(gallery):
+        yield GALLERY_NAME(gallery)
+
+
+def home(tenant: str, gallery: str, get: Get) -> tuple[str, str] | None:
+    """The tenant and the name of a gallery that ``tenant`` calls so; None for an id that no gallery has."""
+    if not is_id(gallery):
+        return tenant, gallery
+    claim = get(GALLERY_NAME, gallery)
+    if claim is None:
+        return None
+    owner, _, name = claim.id.partition("/")
+    return owner, name
+
+
 def refs(tenant: str, text: str, get: Get) -> Iterator[Ref]:
     """The documents that `find` reads."""
     match parse(text):
         case ById(id):
-            yield IMAGE(id)
+            yield from _image_refs(id, get)
         case ByName(gallery, name):
-            key = name_key(tenant, gallery, name)
-            yield IMAGE_NAME(key)
-            if claim := get(IMAGE_NAME, key):
-                yield IMAGE(claim.id)
+            yield from home_refs(gallery)
+            if (place := home(tenant, gallery, get)) is not None:
+                key = name_key(*place, name)
+                yield IMAGE_NAME(key)
+                if claim := get(IMAGE_NAME, key):
+                    yield from _image_refs(claim.id, get)
+
+
+def _image_refs(id: str, get: Get) -> Iterator[Ref]:
+    yield IMAGE(id)
+    if (image := get(IMAGE, id)) is not None:
+        yield from access.refs(id, image.tenant, image.gallery)
 
 
 def image_id(tenant: str, text: str, get: Get) -> str | None:
@@ -73,37 +103,69 @@ def image_id(tenant: str, text: str, get: Get) -> str | None:
         case ById(id):
             return id
         case ByName(gallery, name):
-            claim = get(IMAGE_NAME, name_key(tenant, gallery, name))
+            place = home(tenant, gallery, get)
+            claim = None if place is None else get(IMAGE_NAME, name_key(*place, name))
             return None if claim is None else str(claim.id)
     return None
 
 
-def find(work: Work, tenant: str, text: str, *, reading: bool = False) -> tuple[str, Image] | None:
-    """The image and its id, None when there is none or when it is another tenant's: nobody learns which.
+def rights_on(work: Work, actor: Actor, id: str, image: Image, version: str = "") -> frozenset[Right]:
+    """What ``actor`` may do with an image, and with this version of it; nothing where it is not to be known of."""
+    return access.rights(
+        work.get,
+        actor,
+        tenant=image.tenant,
+        image=id,
+        gallery=image.gallery,
+        version=version,
+        public=image.image_class == "standard",
+    )
 
-    For ``reading`` it may also be one of the standard class (named by its id), which belongs to all.
-    """
-    id = image_id(tenant, text, work.get)
-    image = None if id is None else work.get(IMAGE, id)
-    if id is None or image is None:
-        return None
-    return (id, image) if image.tenant == tenant or (reading and image.image_class == "standard") else None
+
+def find(work: Work, actor: Actor, text: str) -> tuple[str, Image] | None:
+    """The image and its id, as far as ``actor`` may read it; None when there is none or when he may not: nobody learns
+    which."""
+    found = _named(work, actor, text)
+    return found if found is not None and "read" in rights_on(work, actor, *found) else None
 
 
 def find_to_write(work: Work, actor: Actor, text: str) -> tuple[str, Image] | Problem:
     """The image that ``actor`` is about to change, or why not: one of the standard class is changed by operators only
-    (features.md G1)."""
-    found = find(work, actor.tenant, text, reading=True)
+    (features.md G1), any other by who has the right that the command needs (`contracts.rights`)."""
+    found = _named(work, actor, text)
     if found is None:
         return image_not_found(text)
-    if found[1].image_class == "standard" and not actor.operator:
+    return _objection(work, actor, text, found, rights_on(work, actor, *found)) or found
+
+
+def _named(work: Work, actor: Actor, text: str) -> tuple[str, Image] | None:
+    """The image that is called so, whoever may know of it."""
+    id = image_id(actor.tenant, text, work.get)
+    image = None if id is None else work.get(IMAGE, id)
+    return None if id is None or image is None else (id, image)
+
+
+def _objection(
+    work: Work, actor: Actor, text: str, found: tuple[str, Image], rights: frozenset[Right]
+) -> Problem | None:
+    """Why somebody with these rights may not change the image."""
+    id, image = found
+    if not rights:
+        return image_not_found(text)
+    if image.image_class == "standard" and not actor.operator:
         return Problem(
             code="class_read_only",
-            detail=f"{found[1].gallery}/{found[1].name} is the provider's",
+            detail=f"{image.gallery}/{image.name} is the provider's",
             hint="Make an image of your own from one of its versions.",
-            data={"image": found[0]},
+            data={"image": id},
         )
-    return found
+    needed = needs(work)
+    return None if needed in rights else forbidden(needed, "image")
+
+
+def needs(work: Work) -> Right:
+    """The right that is needed for what is asked for; what the hub does by itself it does as a publisher."""
+    return NEEDS.get(type(work.message.body), ("publish", "image"))[0]
 
 
 class Found(NamedTuple):
@@ -137,16 +199,26 @@ def named_version(tenant: str, text: str, number: str, get: Get) -> tuple[str, V
     return None if version is None else (claim.id, version)
 
 
-def find_version(work: Work, tenant: str, text: str, number: str, *, reading: bool = False) -> Found | Problem:
-    """The version of this number, or why there is none that the tenant can see (``reading`` as in `find`)."""
-    found = find(work, tenant, text, reading=reading)
-    return image_not_found(text) if found is None else _version_of(work, found, number)
+def find_version(work: Work, actor: Actor, text: str, number: str) -> Found | Problem:
+    """The version of this number, or why there is none that ``actor`` may read."""
+    found = _named(work, actor, text)
+    if found is None or "read" not in _rights_on_version(work, actor, found, number):
+        return image_not_found(text)
+    return _version_of(work, found, number)
 
 
 def find_version_to_write(work: Work, actor: Actor, text: str, number: str) -> Found | Problem:
     """The version that ``actor`` is about to change, or why not, as `find_to_write`."""
-    found = find_to_write(work, actor, text)
-    return found if isinstance(found, Problem) else _version_of(work, found, number)
+    found = _named(work, actor, text)
+    if found is None:
+        return image_not_found(text)
+    rights = _rights_on_version(work, actor, found, number)
+    return _objection(work, actor, text, found, rights) or _version_of(work, found, number)
+
+
+def _rights_on_version(work: Work, actor: Actor, found: tuple[str, Image], number: str) -> frozenset[Right]:
+    named = named_version(found[1].tenant, found[0], number, work.get)
+    return rights_on(work, actor, *found, "" if named is None else named[0])
 
 
 def _version_of(work: Work, found: tuple[str, Image], number: str) -> Found | Problem:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from catalog import deletion, lives
+from catalog import deletion, lives, purging
 from catalog.config import Config
 from catalog.documents import IMAGE, MARKERS, RETENTIONS, ROSTER, USES, VERSION
 from catalog.domain import keeping
@@ -25,6 +25,8 @@ from catalog.settings import CatalogSettings
 from contracts.errors import Problem
 from contracts.keeping import Retention
 from contracts.requests import Actor
+from runtime import access
+from runtime.access import ACCESS
 from runtime.work import Get, Local, Message, Reaction, Ref, Work
 
 STEP = 64
@@ -92,8 +94,10 @@ def _review_keys(message: Message[ReviewImage], get: Get) -> Iterator[Ref]:
     body = message.body
     yield IMAGE(body.image)
     yield RETENTIONS(body.tenant)
-    if get(IMAGE, body.image) is None or not _policies(body, get):
+    image = get(IMAGE, body.image)
+    if image is None or not _policies(body, get):
         return
+    yield ACCESS(access.gallery_key(image.tenant, image.gallery))
     yield ROSTER(body.image)
     yield MARKERS(body.image)
     roster = get(ROSTER, body.image)
@@ -104,7 +108,7 @@ def _review_keys(message: Message[ReviewImage], get: Get) -> Iterator[Ref]:
     for victim in () if step is None else step.victims:
         version = get(VERSION, victim.version)
         if version is not None:
-            yield from deletion.refs(victim.version, version, get)
+            yield from purging.refs(victim.version, version, get)
 
 
 def _policies(body: ReviewImage, get: Get) -> list[Retention]:
@@ -121,8 +125,10 @@ def _next_step(body: ReviewImage, get: Get, at: datetime) -> _Step | None:
         return None
     versions: dict[str, Version] = {id: one for id in roster.versions if (one := get(VERSION, id)) is not None}
     uses = {id: get(USES, id) for id in versions}
+    gallery = get(ACCESS, access.gallery_key(image.tenant, image.gallery))
+    opened = gallery is not None and gallery.sharing != "private"
     for policy in policies:
-        if keeping.covers(policy, body.image, image):
+        if keeping.covers(policy, body.image, image, opened=opened):
             found = keeping.victims(policy, image, versions, get(MARKERS, body.image), uses, at)
             left = [victim for victim in found if victim.version not in body.skip]
             if left:
@@ -165,7 +171,7 @@ def _take(policy: Retention, victim: Victim, body: ReviewImage, work: Work, sett
     found = Found(body.image, above(image, work.floor), victim.version, version)
     match policy.action:
         case "DELETE":
-            actor = Actor(tenant=body.tenant, name=author(policy.name))
+            actor = Actor(tenant=body.tenant, name=author(policy.name), roles=("owner",))
             return not isinstance(deletion.begin(work, found, actor, settings), Problem)
         case "DISABLE":
             lives.disable(work, found)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from catalog import pools
+from catalog import entitled, pools
 from catalog.config import Config
 from catalog.documents import ASSIGNMENT, IMAGE, JOB, MARKERS, POD, POOL, pool_key
 from catalog.domain import job as jobs
@@ -23,6 +23,7 @@ from contracts.views import CopyCounts
 from runtime.work import Get, Local, Message, Reaction, Ref, Work
 
 Cause = Literal["marker", "rollback", "edit", "rebuild", "disk", "switch"]
+"""Why an assignment gets a job of its own."""
 Logoff = Literal["wait", "force"]
 
 
@@ -135,12 +136,16 @@ def follow(
     *,
     retry: bool = False,
 ) -> None:
-    """Let the pools of assignment ``id`` want what its marker names, as far as a staged move came by now.
+    """Let the pools of assignment ``id`` want what its marker names, as far as a staged move came by now. Those of a
+    tenant with which the image is not shared any more stay as they are (features.md E5).
 
     With ``retry`` those are asked once more whose update to it failed.
     """
     assignment = work.get(ASSIGNMENT, id)
     if assignment is None or assignment.leaving:
+        return
+    image = work.get(IMAGE, assignment.image)
+    if image is None or not entitled.entitled(work, assignment, image, marker.version):
         return
     at = work.message.at
     moved = assignment.version != marker.version

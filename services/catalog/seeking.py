@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import msgspec
 
 from catalog.config import Config
-from catalog.documents import ASKED, IMAGE, JOB, VERSION
-from catalog.domain import withdrawing
+from catalog.documents import ASKED, DELIVERIES, IMAGE, JOB, VERSION
+from catalog.domain import delivering, withdrawing
 from catalog.domain.asked import Asked
+from catalog.domain.delivering import Deliveries
 from catalog.follow import version_of
+from catalog.publishes import placed
 from contracts.events.hub import VersionSought
 from runtime.work import Get, Message, Reaction, Ref, Work
 
@@ -28,12 +30,18 @@ def reactions(config: Config) -> dict[type, Reaction]:
         image = None if version is None else work.get(IMAGE, version.image)
         fixed = image is not None and not image.details.allow_deletion_of_replicated_locations
         events = withdrawing.decide_sought(version, id, asked, message.at, settings.publish_deadline, fixed=fixed)
+        if image is not None:
+            events = [placed(event, image) for event in events]
+        events = withdrawing.decide_denied(version, id) + events if events else []
         events += withdrawing.decide_held(version, id, message.body.pod)
         if version is None or not events:
             return
         work.saga = version.job
         for event in events:
             work.emit(event)
+        if image is not None:
+            for job, delivery in (work.get(DELIVERIES, id) or Deliveries()).by.items():
+                work.emit(delivering.requested(image, id, version, job, delivery), saga=job)
         if asked is not None:
             work.put(ASKED, id, _told(asked, message))
 
@@ -47,6 +55,7 @@ def _told(asked: Asked, message: Message[VersionSought]) -> Asked:
 def _keys(message: Message[VersionSought], get: Get) -> Iterator[Ref]:
     yield VERSION(message.body.version)
     yield ASKED(message.body.version)
+    yield DELIVERIES(message.body.version)
     if (version := get(VERSION, message.body.version)) is not None:
         yield IMAGE(version.image)
         yield JOB(version.job)

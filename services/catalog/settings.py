@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from contracts.definition import MOST_TAGS
+import msgspec
+
+from catalog.domain import plugins
+from contracts.definition import MOST_TAGS, Properties
 from contracts.keeping import Quota
 from runtime.settings import Settings
 
@@ -30,6 +33,8 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     sought_interval: float = 30.0
     """How often at most the replicator is told again what is wanted of a version that it does not know."""
 
+    assign_deadline: float = 24 * 3600.0
+    """For the pools that an assignment's job waits for: then it ends, and those that are late go on without it."""
     pool_interval: float = 300.0
     """Between looks at an assignment of which something is still to come: its pods are told again what is wanted."""
     purge_interval: float = 86_400.0
@@ -50,8 +55,36 @@ class CatalogSettings(Settings, frozen=True, kw_only=True):
     """In all galleries of a tenant, imports under way included."""
     most_bytes: int = 0
     """Of the disk files of a tenant's versions, however many copies there are; 0 is no limit."""
+    most_certificates: int = 100
+    """By which signatures of a tenant's images are checked."""
     retention_interval: float = 24 * 3600.0
     """How often each image is held against the retention policies of its tenant."""
+
+    import_plugins: str = ""
+    """The import plug-ins of an import that names none, in their order: ``image_decompression,inject_image_metadata``
+    (features.md B13)."""
+    inject_metadata: str = ""
+    """The properties that *inject_image_metadata* writes to an image: ``house.site=berlin,house.checked=true``."""
+
+    def __post_init__(self) -> None:
+        problem = plugins.objection(self.plugins)
+        if problem is not None:
+            raise ValueError(f"import_plugins: {problem.detail}")
+        try:
+            msgspec.convert(self.injected, Properties)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"inject_metadata: {error}") from None
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The import plug-ins of an import that names none."""
+        return tuple(name for one in self.import_plugins.split(",") if (name := one.strip()))
+
+    @property
+    def injected(self) -> dict[str, str]:
+        """What *inject_image_metadata* writes."""
+        pairs = (pair.partition("=") for pair in self.inject_metadata.split(",") if "=" in pair)
+        return {key.strip(): value.strip() for key, _, value in pairs}
 
     @property
     def quota(self) -> Quota:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from catalog import references
+from catalog import holds, references
 from catalog.documents import MARKERS, USES
 from catalog.domain import lives
 from catalog.domain.publishing import not_ready
@@ -55,6 +55,10 @@ def _on_validation(message: Message[RecordValidation], work: Work) -> VersionVie
     result = Validation(
         kind=command.kind, status=command.status, tool=command.tool, detail=command.detail, at=message.at
     )
-    version = msgspec.structs.replace(version, validations=(*others, result))
+    results = (*others, result)
+    waited = lives.held(found.image, version)
+    version = msgspec.structs.replace(version, validations=results, validated=lives.validated(results))
     after = marked(work, found.id, version, changed(found.id, version, ("validations",)))
+    if waited and not lives.held(found.image, after):
+        holds.wake(work, work.get(USES, found.id))
     return shown(work, found._replace(version=after))

@@ -1,4 +1,4 @@
-"""Reactions to the commands that give something up: a publish, an import, the copies of a version."""
+"""Reactions to the commands that give up a publish, and the copies of a version."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,20 +8,19 @@ import msgspec
 from catalog import references
 from catalog.config import Config
 from catalog.counting import PublishOverdue, overdue_name, recounted
-from catalog.documents import JOB, USES, VERSION
+from catalog.documents import JOB, USES
 from catalog.domain import job as jobs
 from catalog.domain import lives, outcome, removal, withdrawing
 from catalog.domain.version import Cancelling, DeployingVm, Pending, Unpublishing, Version
-from catalog.follow import follow, follow_import, refs, version_of
+from catalog.follow import follow, follow_import, refs
 from catalog.imports import overdue_name as import_overdue_name
 from catalog.publishes import new_job
 from catalog.references import Found
 from catalog.settings import CatalogSettings
-from catalog.views import counts_of, job_view
+from catalog.views import counts_of
 from contracts.errors import Problem
 from contracts.events import Event
-from contracts.requests import Accepted, CancelJob, CancelPublish, UnpublishVersion
-from contracts.views import JobView
+from contracts.requests import Accepted, CancelPublish, UnpublishVersion
 from runtime.work import Get, Message, Reaction, Ref, Work
 
 
@@ -35,13 +34,9 @@ def reactions(config: Config) -> dict[type, Reaction]:
     def on_cancel(message: Message[CancelPublish], work: Work) -> Accepted | Problem:
         return _cancel(message.body, work, settings)
 
-    def on_cancel_job(message: Message[CancelJob], work: Work) -> JobView | Problem:
-        return _cancel_job(message.body, work, settings)
-
     return {
         UnpublishVersion: Reaction(_keys, on_unpublish, refuses_anew=True),
         CancelPublish: Reaction(_keys, on_cancel, refuses_anew=True),
-        CancelJob: Reaction(_job_keys, on_cancel_job, refuses_anew=True),
     }
 
 
@@ -53,15 +48,6 @@ def _keys(message: Message[UnpublishVersion | CancelPublish], get: Get) -> Itera
         yield JOB(found[1].job)
         yield from refs(found[1], get)
         yield USES(found[0])
-
-
-def _job_keys(message: Message[CancelJob], get: Get) -> Iterator[Ref]:
-    yield JOB(message.body.job)
-    job = get(JOB, message.body.job)
-    if job is not None:
-        yield VERSION(job.version)
-        if (version := get(VERSION, job.version)) is not None:
-            yield from refs(version, get)
 
 
 def _unpublish(command: UnpublishVersion, work: Work, settings: CatalogSettings) -> Accepted | Problem:
@@ -109,26 +95,12 @@ def _cancel(command: CancelPublish, work: Work, settings: CatalogSettings) -> Ac
     events = withdrawing.decide_cancel(found.version, found.id, work.floor)
     if isinstance(events, Problem):
         return events
-    _give_up(work, found.id, found.version, events, settings)
+    give_up(work, found.id, found.version, events, settings)
     return _accepted(found, found.version.job)
 
 
-def _cancel_job(command: CancelJob, work: Work, settings: CatalogSettings) -> JobView | Problem:
-    job = work.get(JOB, command.job)
-    if job is None or job.tenant != command.actor.tenant:
-        return references.job_not_found(command.job)
-    version = version_of(work, job.version)
-    if version is None or not jobs.running(job) or job.kind in ("unpublish", "delete") or version.job != command.job:
-        state = str(job.__struct_config__.tag)
-        return withdrawing.nothing_under_way(f"job {command.job} is {state} ({job.kind})", job.kind)
-    events = withdrawing.decide_cancel(version, job.version, work.floor)
-    if isinstance(events, Problem):
-        return events
-    _give_up(work, job.version, version, events, settings)
-    return job_view(command.job, work.get(JOB, command.job) or job, work.get(VERSION, job.version))
-
-
-def _give_up(work: Work, id: str, version: Version, events: list[Event], settings: CatalogSettings) -> None:
+def give_up(work: Work, id: str, version: Version, events: list[Event], settings: CatalogSettings) -> None:
+    """Say that an import or a publish ends here, by the ``events`` of `withdrawing.decide_cancel`."""
     work.saga = version.job
     if isinstance(version, Pending | DeployingVm):
         follow_import(work, id, version, events)

@@ -75,15 +75,20 @@ class Carrying:
                 case Paused():
                     raise Cancelled
                 case Release():
-                    return messages.Released(done=task, gone=release(self._backend, task))
+                    return messages.Released(done=task, kept=release(self._backend, task))
 
     def _import(self, task: Import, underway: Underway) -> Local:
         def inspected(size: int) -> None:
             underway.size = size
             self._tell(inspection(task, size), task.saga)
 
+        def stepped(position: int) -> None:
+            body = messages.ImportStepped(version=task.version, attempt=task.attempt, position=position)
+            self._tell(body, task.saga)
+
+        most, meter, cancel = self._max_virtual_size, underway.meter, underway.cancel
         try:
-            made = prepare(self._backend, task, self._max_virtual_size, underway.meter, underway.cancel, inspected)
+            made = prepare(self._backend, task, most, meter, cancel, inspected, stepped)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - every failure becomes a refusal that the user sees
@@ -147,6 +152,11 @@ class Carrying:
             bytes_from=meter.network_from,
         )
         self._tell(body, task.saga)
+
+
+def heartbeat(task: Import, size: int | None) -> Local:
+    """The word that an import goes on: without a ``size`` its source did not pass the gate yet."""
+    return messages.ImportBegun(version=task.version, attempt=task.attempt) if size is None else inspection(task, size)
 
 
 def inspection(task: Import, size: int) -> Local:

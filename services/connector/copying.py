@@ -9,8 +9,8 @@ from connector import replicas
 from connector.backends.base import Backend, Item, Placed, Staging, data_name, index_name
 from connector.domain.tasks import Copy
 from connector.failures import Cancel, Refused, refused
-from connector.importing import RESERVE, check_space
 from connector.progress import Meter
+from connector.room import RESERVE, check_space
 from connector.transfer.fetch_index import fetch_index, same_disk
 from connector.transfer.holders import LiveGrant as LiveGrant
 from connector.transfer.identity import Identity

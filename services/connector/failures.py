@@ -90,6 +90,7 @@ HINTS = {
     "format_unsafe": "Make a plain image of it with `qemu-img convert` where it came from, then import that.",
     "backing_file": "Make it independent with `qemu-img convert` where its backing file is, then import that.",
     "external_data_file": "Make one file of it with `qemu-img convert`, then import that.",
+    "decompression_failed": "Compress it again with gzip, xz or zstd (a window of 128 MiB at most), then import.",
     "virtual_size": "Shrink the disk, or raise the connector's limit.",
     "datastore_not_found": "List the pod's datastores and check the name.",
     "no_space": "Free space on the datastore or choose another one, then try again.",

@@ -50,6 +50,12 @@ def reactions(pod: str) -> dict[type, Reaction]:
             "copy", lambda task, closed, m: copies.withdrawn(task, closed, m.body, m.saga, m.at)
         ),
         messages.ImportDone: _about("version", _import_done),
+        messages.ImportBegun: _about(
+            "version", lambda task, closed, m: tasks.begun(task, closed, m.body.version, m.body.attempt)
+        ),
+        messages.ImportStepped: _about(
+            "version", lambda task, closed, m: tasks.stepped(task, closed, m.body.attempt, m.body.position)
+        ),
         messages.ImportInspected: _about("version", _import_inspected),
         messages.ImportRejected: _about("version", _import_rejected),
         messages.CopyArrived: _about("copy", _copy_arrived),
@@ -194,10 +200,10 @@ def _on_removed(message: Message[messages.Removed], work: Work) -> None:
 
 
 def _on_released(message: Message[messages.Released], work: Work) -> None:
-    done = message.body.done
-    events = (from_pods.SourceDeleted(version=done.version),) if message.body.gone else ()
-    id = task_id(done)
-    _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), done, events))
+    done, kept = message.body.done, message.body.kept
+    id, version = task_id(done), done.version
+    event = from_pods.SourceKept(version=version, why=kept) if kept else from_pods.SourceDeleted(version=version)
+    _apply(work, id, tasks.removed(work.get(TASK, id), work.get(CLOSED, id), done, (event,)))
 
 
 def _on_forget(message: Message[messages.Forget], work: Work) -> None:

@@ -20,6 +20,21 @@ class ImportDone(Local, frozen=True, kw_only=True, tag="import.done"):
     warnings: tuple[str, ...]
 
 
+class ImportBegun(Local, frozen=True, kw_only=True, tag="import.begun"):
+    """An import is at work, and its source did not pass the gate yet."""
+
+    version: str
+    attempt: int
+
+
+class ImportStepped(Local, frozen=True, kw_only=True, tag="import.stepped"):
+    """The import plug-in at this position ran to its end here."""
+
+    version: str
+    attempt: int
+    position: int
+
+
 class ImportInspected(Local, frozen=True, kw_only=True, tag="import.inspected"):
     """The source of an import passed the gate, or its work goes on: so many bytes of disk files."""
 
@@ -92,10 +107,10 @@ class Removed(Local, frozen=True, kw_only=True, tag="removed"):
 
 
 class Released(Local, frozen=True, kw_only=True, tag="released"):
-    """A source was released; ``gone`` when it does not exist any more."""
+    """A source was released; ``kept`` says why it is still there, nothing when it is gone."""
 
     done: Release
-    gone: bool
+    kept: str = ""
 
 
 class PoolSeen(Local, frozen=True, kw_only=True, tag="pool.seen"):
@@ -147,6 +162,8 @@ class Forget(Local, frozen=True, kw_only=True, tag="forget"):
 
 LOCAL: TypeAlias = (
     ImportDone
+    | ImportBegun
+    | ImportStepped
     | ImportInspected
     | ImportRejected
     | CopyArrived

@@ -38,8 +38,8 @@ def withdraw(backend: Backend, task: Withdraw) -> None:
     crash_at("withdraw.done")
 
 
-def release(backend: Backend, task: Release) -> bool:
-    """Delete the source of a *convert*; whether it is gone.
+def release(backend: Backend, task: Release) -> str:
+    """Delete the source of a *convert*; why it was kept, nothing when it is gone.
 
     It goes only while the version's bytes are in this library, only if nobody wrote to it since they were read (a VM
     that was started has what the version has not), and only if it is still locked for the version: what has got its
@@ -56,4 +56,4 @@ def release(backend: Backend, task: Release) -> bool:
     if kept:
         log.error("source_kept", version=task.version, source=task.source.name, why=kept)
     backend.unlock(task.version)
-    return not kept
+    return kept

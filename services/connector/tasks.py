@@ -16,7 +16,7 @@ import structlog
 
 from connector import messages
 from connector.backends.base import Backend
-from connector.carrying import Carrying, Underway, inspection
+from connector.carrying import Carrying, Underway, heartbeat
 from connector.copying import LiveGrant, Parts
 from connector.domain.tasks import Copy, Discard, Import, Paused, Release, Task, Withdraw, same_work
 from connector.failures import Cancelled
@@ -220,9 +220,9 @@ class Runner:
         """Say now and then that an import goes on."""
         while True:
             await asyncio.sleep(self._settings.heartbeat)
-            if running.size is not None:
+            if running.size is not None or task.plugins:
                 try:
-                    await self._submit(inspection(task, running.size), saga=task.saga)
+                    await self._submit(heartbeat(task, running.size), saga=task.saga)
                 except Exception as error:  # noqa: BLE001 - the next one may be told
                     log.warning("heartbeat_not_told", task=task.version, error=repr(error))
 

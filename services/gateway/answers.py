@@ -10,7 +10,17 @@ from litestar.params import HeaderParameter, QueryParameter
 from contracts.errors import CODES
 from gateway.problems import MEDIA_TYPE, ProblemDetails
 
-COMMON = ("bad_request", "host_not_allowed", "internal", "busy", "unavailable", "timeout")
+COMMON = (
+    "bad_request",
+    "host_not_allowed",
+    "unauthenticated",
+    "too_many_attempts",
+    "forbidden",
+    "internal",
+    "busy",
+    "unavailable",
+    "timeout",
+)
 """Codes that any route may answer with."""
 READING = ("validation_failed",)
 POSTING = ("validation_failed", "cross_origin", "request_timeout", "body_too_large", "unsupported_media_type")
@@ -61,7 +71,7 @@ def etag(revision: int) -> dict[str, str]:
 def problems(*codes: str) -> dict[int, ResponseSpec]:
     """The refusals of a route, by status, each with its codes."""
     found: dict[int, list[str]] = {}
-    for code in codes:
+    for code in dict.fromkeys(codes):
         found.setdefault(CODES[code][0], []).append(code)
     return {
         status: ResponseSpec(

@@ -17,12 +17,15 @@ from gateway.routes import HANDLERS
 def build(door: Door) -> Edge:
     """The ASGI application of a door."""
     described: list[bytes] = []
+    describing = asyncio.Lock()
 
     @get("/openapi.json", include_in_schema=False)
     async def describe() -> Response[bytes]:
-        # Made when it is first asked for, in a thread: it takes a good part of the start-up otherwise.
-        if not described:
-            described.append(await asyncio.to_thread(openapi.document))
+        # Made when it is first asked for, in a thread: it takes a good part of the start-up otherwise. And made once,
+        # however many ask for it at first: anybody may.
+        async with describing:
+            if not described:
+                described.append(await asyncio.to_thread(openapi.document))
         return Response(described[0], media_type="application/json")
 
     app = Application(
@@ -35,4 +38,5 @@ def build(door: Door) -> Edge:
         logging_config=None,
         debug=False,
     )
-    return Edge(app, door.settings.hosts, door.settings.receive_timeout)
+    settings = door.settings
+    return Edge(app, settings.hosts, door.identities, settings.receive_timeout, forwarded=settings.forwarded_for)

@@ -12,6 +12,8 @@ from gateway.http import ABORT
 
 SILENCE = 60.0
 """Seconds without a byte, or in which none is taken, after which a client counts as gone."""
+SLICE = 256 * 1024
+"""Bytes that are given to the connection at once. TLS keeps what the client does not take yet twice."""
 LEAST = 1024
 """Bytes a second, over so long, below which a client that drips does: it would hold its place for ever."""
 
@@ -77,8 +79,9 @@ class Going(ASGIResponse):
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._head})
         async for piece in self._pieces:
-            async with asyncio.timeout(SILENCE):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            for at in range(0, len(piece), SLICE):
+                async with asyncio.timeout(SILENCE):
+                    await send({"type": "http.response.body", "body": piece[at : at + SLICE], "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

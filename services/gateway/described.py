@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.definition import NAMESPACE, UPDATABLE, VERSION_UPDATABLE
 from contracts.names import ID, NAME, NUMBER, POD
+from contracts.principals import PRINCIPAL, UNIT
 from gateway import bodies
 from gateway.paths import BELOW, IMAGE
 
@@ -20,6 +21,7 @@ BODIES: dict[str, tuple[type[bodies.Body], bool]] = {
     "preview_retention": (bodies.RetentionToSet, False),
     "set_flavour": (bodies.FlavourToSet, True),
     "set_namespace": (bodies.NamespaceToSet, True),
+    "set_certificate": (bodies.CertificateToSet, True),
     "register_image": (bodies.ImageToRegister, True),
     "edit_tags": (bodies.TagsToEdit, True),
     "protect_image": (bodies.ProtectionToSet, False),
@@ -49,6 +51,18 @@ BODIES: dict[str, tuple[type[bodies.Body], bool]] = {
     "change_webhook": (bodies.WebhookToChange, True),
     "redeliver": (bodies.DeliveryToRepeat, False),
     "begin_upload": (bodies.FileToUpload, False),
+    "add_members": (bodies.MembersToAdd, True),
+    "offer_images": (bodies.OffersToMake, True),
+    "revoke_offers": (bodies.OffersToRevoke, True),
+    "accept_offer": (bodies.OfferToAccept, False),
+    "share_gallery": (bodies.GallerySharingToSet, True),
+    **dict.fromkeys(("set_gallery_grant", "set_image_grant", "set_version_grant"), (bodies.GrantToSet, True)),
+    "set_pod_tenants": (bodies.TenantsToSet, True),
+    "set_unit": (bodies.UnitToSet, False),
+    "set_account": (bodies.DirectoryAccountToSet, False),
+    "set_tenant": (bodies.TenantToSet, False),
+    "set_user": (bodies.UserToSet, True),
+    "create_token": (bodies.TokenToMake, False),
 }
 """Operation -> the form of its body, and whether there must be one."""
 PATCHES: dict[str, str] = {
@@ -84,6 +98,7 @@ PATHS: dict[str, dict[str, Any]] = {
         "description": "The namespace's name.",
         "schema": {"type": "string", "pattern": NAMESPACE, "maxLength": 32},
     },
+    "certificate": _named("The certificate's name."),
     "marker": _named("The marker's name."),
     "assignment": _named("The assignment's name or id."),
     "pod": {"description": "The pod's name.", "schema": {"type": "string", "pattern": POD, "maxLength": 32}},
@@ -94,6 +109,19 @@ PATHS: dict[str, dict[str, Any]] = {
     "lun": {"description": "The disk's lun.", "schema": {"type": "integer", "minimum": 0, "maximum": 255}},
     "job": {"description": "The job's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
     "policy": _named("The policy's name."),
+    "share": {"description": "The id of the image.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
+    "principal": {
+        "description": "A tenant `acme`, `account:x`, `org:corp%2Feu`, `user:acme%2Fjo`, `service:acme%2Fci` or "
+        "`group:acme%2Fdevs`; its slashes are encoded.",
+        "schema": {"type": "string", "pattern": PRINCIPAL, "maxLength": 208},
+    },
+    "unit": {
+        "description": "The organisation, and a unit of it below a slash, encoded or not: `corp/europe`.",
+        "schema": {"type": "string", "pattern": UNIT, "maxLength": 200},
+    },
+    "account": _named("The account's name."),
+    "user": _named("The name of the user or service account."),
+    "token": {"description": "The token's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
     "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": ID, "maxLength": 32}},
 }
 
@@ -101,6 +129,8 @@ PATHS: dict[str, dict[str, Any]] = {
 HEADERS: dict[str, tuple[str, str]] = {
     "201": ("Location", "Where what was made is found."),
     "202": ("Location", "The job."),
+    "401": ("WWW-Authenticate", "How to say who asks: `Bearer`."),
+    "429": ("Retry-After", "Seconds after which to show another token."),
     "503": ("Retry-After", "Seconds after which to try again."),
 }
 """Status -> the header that comes with it."""
@@ -114,6 +144,8 @@ _PLACEMENT, _POLICY, _WEBHOOK, _GALLERY, _IMAGE, _VERSION, _MARKER, _ASSIGNMENT,
 TAGGED = {
     "set_pod_limits": "The revision of the limits, for If-Match.",
     "set_pod_labels": "The revision of the labels, for If-Match.",
+    "set_pod_tenants": "The revision of the tenants, for If-Match.",
+    **dict.fromkeys(("get_gallery_sharing", "share_gallery"), "The revision of the sharing, for If-Match."),
     "get_placement": _PLACEMENT,
     "edit_placement": _PLACEMENT,
     "pause_placement": _PLACEMENT,
@@ -132,6 +164,7 @@ TAGGED = {
     **dict.fromkeys(("create_gallery", "get_gallery", "edit_gallery"), _GALLERY),
     **dict.fromkeys(("register_image", "get_image", "edit_image", "edit_tags"), _IMAGE),
     **dict.fromkeys(("get_version", "edit_version", "restore_version", "record_validation"), _VERSION),
+    **dict.fromkeys(("deactivate_version", "reactivate_version"), _VERSION),
     **dict.fromkeys(("get_marker", "move_marker", "rollback_marker", "steer_rollout"), _MARKER),
     **dict.fromkeys(
         (

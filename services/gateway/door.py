@@ -18,9 +18,11 @@ from contracts.requests import Actor, command_id
 from gateway.advice import Thing, advice
 from gateway.answers import etag
 from gateway.bodies.base import Body, fields
+from gateway.edge import ACTOR
 from gateway.figures import Figures
+from gateway.identity import Identities
 from gateway.live import Hub
-from gateway.paths import named
+from gateway.paths import named, principal, unit
 from gateway.problems import RefusedError, refuse
 from gateway.progress import Latest
 from gateway.settings import GatewaySettings
@@ -45,16 +47,17 @@ class Door:
     requests: Requests
     hub: Hub
     progress: Latest
+    identities: Identities
     transfers: Transfers = field(default_factory=Transfers)
     figures: Figures = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "figures", Figures(self.requests, self.hub, self.settings.services))
 
-    def actor(self, _: Request[Any, Any, Any]) -> Actor:
-        """Who asks. Everyone is the one actor of the settings until callers prove who they are."""
-        settings = self.settings
-        return Actor(tenant=settings.actor_tenant, name=settings.actor_name, roles=settings.roles)
+    def actor(self, request: Request[Any, Any, Any]) -> Actor:
+        """Who asks, as the edge established it. Raises KeyError on a path that is open to everybody."""
+        found: Actor = request.scope[ACTOR]  # type: ignore[literal-required]
+        return found
 
     def command(self, request: Request[Any, Any, Any], key: str | None) -> dict[str, Any]:
         """Actor and id of a command; without an Idempotency-Key each request is a command of its own."""
@@ -79,6 +82,13 @@ class Door:
             raise RefusedError(reply)
         if not isinstance(reply, expected):
             raise TypeError(f"{request.subject()} was answered with {type(reply).__name__}")
+        return reply
+
+    async def see(self, question: contract.See) -> contract.Seen | Problem:
+        """What somebody may know of, or why nobody says so."""
+        reply = await self.requests.ask(question, timeout=self.settings.request_timeout)
+        if not isinstance(reply, contract.Seen | Problem):
+            raise TypeError(f"{question.subject()} was answered with {type(reply).__name__}")
         return reply
 
 
@@ -152,10 +162,45 @@ def gallery_in(segment: str) -> str:
 
 
 def tenant_in(segment: str) -> str:
-    """The tenant that a path names. Raises RefusedError (not_found)."""
-    if not _name.match(segment):
-        raise refuse("not_found", "The path names no tenant.", "A tenant is letters, digits and `._-`.")
-    return segment
+    """The tenant that a path names. Raises RefusedError (tenant_not_found)."""
+    return _name_in(segment, "tenant", "GET /v1/tenants lists them.")
+
+
+def account_in(segment: str) -> str:
+    """The account that a path names. Raises RefusedError (account_not_found)."""
+    return _name_in(segment, "account", "GET /v1/accounts lists them.")
+
+
+def user_in(segment: str) -> str:
+    """The user or service account that a path names. Raises RefusedError (user_not_found)."""
+    return _name_in(segment, "user", "GET /v1/users lists them.")
+
+
+def unit_in(segment: str) -> str:
+    """The organisation or unit that a path names. Raises RefusedError (unit_not_found)."""
+    path = unit(segment)
+    if path is None:
+        raise refuse("unit_not_found", "The path names no unit.", "GET /v1/units lists them.")
+    return path
+
+
+def token_in(segment: str) -> str:
+    """The token, by its id, that a path names. Raises RefusedError (token_not_found)."""
+    return _id_in(segment, "token", "GET /v1/tokens lists them.")
+
+
+def share_in(segment: str) -> str:
+    """The image, by its id, whose offer a path names. Raises RefusedError (share_not_found)."""
+    return _id_in(segment, "share", "A share is named by the id of its image; GET /v1/shares lists them.")
+
+
+def principal_in(segment: str) -> str:
+    """The principal that a path names. Raises RefusedError (principal_invalid)."""
+    found = principal(segment)
+    if found is None:
+        hint = "As `acme`, `account:x`, `org:corp%2Feu`, `user:acme%2Fjo`, `service:acme%2Fci`, `group:acme%2Fdevs`."
+        raise refuse("principal_invalid", "The path names nobody.", hint)
+    return found
 
 
 def retention_in(segment: str) -> str:
@@ -175,6 +220,11 @@ def namespace_in(segment: str) -> str:
     return segment
 
 
+def certificate_in(segment: str) -> str:
+    """The certificate that a path names. Raises RefusedError (certificate_not_found)."""
+    return _name_in(segment, "certificate", "GET /v1/certificates lists them.")
+
+
 def marker_in(segment: str) -> str:
     """The marker that a path names. Raises RefusedError (marker_not_found)."""
     return _name_in(segment, "marker", "GET /v1/images/{image}/markers lists them.")
@@ -187,6 +237,12 @@ def assignment_in(segment: str) -> str:
 
 def _name_in(segment: str, noun: str, hint: str) -> str:
     if not _name.match(segment):
+        raise refuse(f"{noun}_not_found", f"The path names no {noun}.", hint)
+    return segment
+
+
+def _id_in(segment: str, noun: str, hint: str) -> str:
+    if not _id.match(segment):
         raise refuse(f"{noun}_not_found", f"The path names no {noun}.", hint)
     return segment
 

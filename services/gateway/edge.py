@@ -1,8 +1,9 @@
-"""What every request passes before it is routed: host, origin, path, and a body of bounded size and duration."""
+"""What every request passes before it is routed: host, origin, path, who asks, and a body of bounded size and time."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import structlog
 
 from contracts.errors import Problem
 from gateway import problems
+from gateway.identity import Identities, token_in
 from gateway.paths import routed, takes_patch
 
 BODY = 256 * 1024
@@ -20,6 +22,12 @@ PATH = 4096
 """Bytes of the longest path and query together."""
 HEADERS = 16 * 1024
 """Bytes of all headers; the HTTP parser limits only what comes in pieces."""
+OPEN = frozenset({"/health/live", "/health/ready", "/openapi.json"})
+"""Paths that anybody may ask for; everything else, also what there is not, is for bearers of tokens."""
+ACTOR = "imprint.actor"
+"""Key in the ASGI scope: who asks."""
+AGAIN = "imprint.again"
+"""Key in the ASGI scope: a function that looks again who asks, or why he may not any more."""
 UPLOADS = "/v1/uploads/"
 """Below this path PATCH and PUT carry files."""
 JSON, PATCH = "application/json", "application/merge-patch+json"
@@ -35,12 +43,19 @@ log = structlog.get_logger()
 
 
 class Edge:
-    """An ASGI application around the router; ``hosts`` are the names by which it may be called, in lower case."""
+    """An ASGI application around the router; ``hosts`` are the names by which it may be called, in lower case.
 
-    def __init__(self, app: App, hosts: frozenset[str], body_timeout: float) -> None:
+    ``forwarded``: a proxy in front says in X-Forwarded-For where requests come from.
+    """
+
+    def __init__(
+        self, app: App, hosts: frozenset[str], identities: Identities, body_timeout: float, *, forwarded: bool = False
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._identities = identities
         self._body_timeout = body_timeout
+        self._forwarded = forwarded
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Check, route, and say in one line what came of it."""
@@ -77,6 +92,14 @@ class Edge:
             await problems.send(problem, send, close=True)
             return
         scope["path"] = routed(scope["raw_path"].decode("ascii"))
+        if scope["path"] not in OPEN:
+            # Before a byte of the body is read: what strangers send is no work of ours.
+            look = partial(self._identities.of, token_in(scope["headers"]), self._from(scope))
+            actor = await look()
+            if isinstance(actor, Problem):
+                await problems.send(actor, send, close=True)
+                return
+            scope[ACTOR], scope[AGAIN] = actor, look
         if scope["method"] not in READS and not _streams(scope):
             read = await self._body(scope, receive)
             if isinstance(read, Problem):
@@ -104,6 +127,15 @@ class Edge:
         if elsewhere or headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return Problem(code="cross_origin", detail="A page from another origin may not write here.")
         return None
+
+    def _from(self, scope: Any) -> str:
+        """The address that a request came from."""
+        if self._forwarded:
+            said = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+            if said:
+                return str(said[-1].decode("latin-1").rpartition(",")[2].strip())
+        client = scope.get("client")
+        return client[0] if client else ""
 
     async def _body(self, scope: Any, receive: Any) -> bytes | Problem:
         """The whole body, counted as it comes; what a client says of its length is only a reason to refuse early."""

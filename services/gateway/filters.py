@@ -19,6 +19,11 @@ class _Body(msgspec.Struct):
     image: str = ""
     version: str = ""
     pod: str = ""
+    tenant: str = ""
+    owner: str = ""
+    member: str = ""
+    principal: str = ""
+    user: str = ""
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -26,13 +31,18 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What filters look at in an event; empty where the event does not say."""
+    """What filters look at in an event, and whose it is; empty where the event does not say."""
 
     type: str
     job: str
     image: str = ""
     version: str = ""
     pod: str = ""
+    tenant: str = ""
+    owner: str = ""
+    member: str = ""
+    principal: str = ""
+    user: str = ""
 
 
 def facts(job: str, body: bytes) -> Facts | None:
@@ -43,7 +53,18 @@ def facts(job: str, body: bytes) -> Facts | None:
         return None
     if not _type_name.fullmatch(found.type):
         return None
-    return Facts(found.type, job, found.image, found.version, found.pod)
+    return Facts(
+        found.type,
+        job,
+        found.image,
+        found.version,
+        found.pod,
+        found.tenant,
+        found.owner,
+        found.member,
+        found.principal,
+        found.user,
+    )
 
 
 @dataclass

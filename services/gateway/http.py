@@ -1,12 +1,15 @@
-"""The HTTP protocol of the server, with bounds: how long a head may take, how large it may be, how many connections.
+"""The HTTP protocol of the server, with bounds: how long a head may take, how large it may be, how many connections,
+and how much of their answers clients may leave lying, and for how long.
 
-uvicorn times out idle connections only; a client that sends its head a byte a minute would hold one for ever.
+uvicorn times out idle connections only; a client that sends its head a byte a minute, or takes its answer as slowly,
+would hold one for ever.
 """
 
 import asyncio
 from typing import Any
 
 import h11
+import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from contracts.errors import Problem
@@ -14,6 +17,14 @@ from gateway import problems
 
 ABORT = "imprint.abort"
 """Key in the ASGI scope: cuts the connection at once, for a client that takes nothing."""
+TAKING = 60.0
+"""Seconds between two looks at a client that leaves its answer lying."""
+LEAST = 64 * 1024
+"""Bytes that it must have taken meanwhile."""
+HELD = 64 * 1024 * 1024
+"""Bytes of answers that all clients together may leave lying; beyond, who has left his for longest is cut off."""
+
+log = structlog.get_logger()
 
 
 class Connection(H11Protocol):
@@ -21,12 +32,16 @@ class Connection(H11Protocol):
 
     head_timeout = 15.0
     most = 512
+    full: "dict[Connection, None]" = {}
+    """Connections whose clients leave more of an answer lying than a buffer should hold, for longest the first. Each
+    server has its own."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._served = self.app
         self.app = self._serve
         self._head: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         self._head_done()
@@ -53,12 +68,48 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._head_done()
+        self._taken()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP, or has too long a head."""
         self._head_done()
         self._refuse(Problem(code="bad_request", detail=msg, hint="The head of a request may have 16 KiB."))
+
+    def pause_writing(self) -> None:
+        """The client takes its answer more slowly than it comes, or not at all."""
+        super().pause_writing()
+        self.full[self] = None
+        self._look_again()
+        while sum(one.transport.get_write_buffer_size() for one in self.full) > HELD:
+            next(iter(self.full)).cut("all answers that lie are too much")
+
+    def resume_writing(self) -> None:
+        """The client has taken what lay."""
+        self._taken()
+        super().resume_writing()
+
+    def cut(self, reason: str) -> None:
+        """Let the client go, and what it did not take."""
+        self._taken()
+        log.info("client_cut", reason=reason)
+        self.transport.abort()
+
+    def _look_again(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(TAKING, self._look, left)
+
+    def _look(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST:
+            self.cut("the client takes nothing")
+        else:
+            self._look_again()
+
+    def _taken(self) -> None:
+        self.full.pop(self, None)
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _head_done(self) -> None:
         if self._head is not None:
@@ -90,4 +141,4 @@ class Connection(H11Protocol):
 
 def bounded(head_timeout: float, most: int) -> type[Connection]:
     """The protocol with these bounds: seconds for a head, connections at a time."""
-    return type("BoundedConnection", (Connection,), {"head_timeout": head_timeout, "most": most})
+    return type("BoundedConnection", (Connection,), {"head_timeout": head_timeout, "most": most, "full": {}})

@@ -25,7 +25,7 @@ FORMS = {
 """The values that a filter takes, by the kind of its field."""
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "list_images": {
-        **dict.fromkeys(("path", "name", "tenant", "image_class", "visibility", "latest"), "text"),
+        **dict.fromkeys(("path", "name", "tenant", "image_class", "latest"), "text"),
         **dict.fromkeys(("os_type", "os_state", "generation", "architecture", "desktop_kind", "flavour"), "text"),
         **dict.fromkeys(("publisher", "offer", "sku", "project", "deprecation", "replacement"), "text"),
         **dict.fromkeys(("hypervisors", "gpu_types", "capabilities", "disallowed_disk_types", "features"), "text"),
@@ -38,7 +38,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("deprecation", "replacement", "parent", "job", "failure"), "text"),
         **dict.fromkeys(("created", "updated", "end_of_life"), "time"),
         **dict.fromkeys(("revision", "size", "virtual_size", "available"), "number"),
-        **dict.fromkeys(("protected", "exclude_from_latest"), "flag"),
+        **dict.fromkeys(("protected", "deactivated", "exclude_from_latest"), "flag"),
     },
     "list_jobs": {
         **dict.fromkeys(("gallery", "name", "version", "number", "actor", "assignment", "failure", "retried"), "text"),
@@ -61,6 +61,21 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "soft_delete": "flag",
         "created": "time",
     },
+    "list_markers": {
+        **dict.fromkeys(("name", "number", "version"), "text"),
+        **dict.fromkeys(("assignments", "revision"), "number"),
+        "frozen": "flag",
+    },
+    "list_users": {
+        **dict.fromkeys(("assignment", "name", "pod"), "text"),
+        **dict.fromkeys(("seats", "users"), "number"),
+        "wanted": "flag",
+        "last_used": "time",
+    },
+    "get_lineage": {
+        **dict.fromkeys(("version", "image", "number", "state"), "text"),
+        "depth": "number",
+    },
     "list_audit": {
         **dict.fromkeys(("tenant", "action", "command"), "text"),
         "sequence": "number",
@@ -68,8 +83,6 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Operation -> the fields that its list is filtered by, each with its kind, but those that have a parameter anyway."""
-LISTS = frozenset({"get_lineage"})
-"""What lists something, though its name does not say so."""
 TAG = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,35}(=[^\x00-\x1f\x7f]{0,43})?$"
 
 Sort: TypeAlias = Annotated[
@@ -152,7 +165,7 @@ async def known_only(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
     """A guard of every route: a list takes the parameters that it has, and no others. Those with filters on fields are
     left to `narrowed`. Raises RefusedError (validation_failed)."""
     operation = getattr(handler, "operation_id", None)
-    if operation in FIELDS or (operation not in LISTS and not str(operation).startswith("list_")):
+    if operation in FIELDS or not str(operation).startswith("list_"):
         return
     known = parameters(handler.fn)
     for name in connection.query_params:

@@ -12,8 +12,9 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Tag
 
+from contracts.principals import MEMBER
 from gateway.described import ADVISED, BODIES, DEPRECATED, HEADERS, PATCHES, PATHS, TAGGED
-from gateway.edge import JSON, PATCH
+from gateway.edge import JSON, OPEN, PATCH
 from gateway.lean import Application
 from gateway.narrowing import FIELDS, FORMS, TAG, filters
 from gateway.problems import ProblemDetails
@@ -21,7 +22,14 @@ from gateway.routes import HANDLERS
 from gateway.shapes import SHAPES, Alive, PublicationResults, Readiness, Upload
 
 VERSION = "1"
+ITEMS = {"tag": {"pattern": TAG}, "member": {"pattern": MEMBER, "maxLength": 208}}
+"""Parameter that may be repeated -> what each of its values is like."""
 SCHEMAS = "#/components/schemas/"
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A local token (`imprint token create`), or one of the issuer that the door trusts.",
+}
 
 
 def config() -> OpenAPIConfig:
@@ -38,15 +46,21 @@ def config() -> OpenAPIConfig:
             Tag(name="markers", description="Names that point at one version of an image, and are moved."),
             Tag(name="assignments", description="Desktop pools on pods, made from the pods' copies."),
             Tag(name="definitions", description="What definitions are held against: flavours and namespaces."),
+            Tag(name="certificates", description="By which signatures of imported images are checked."),
             Tag(name="retentions", description="Which old versions go by themselves."),
             Tag(name="placements", description="What is wanted of a version, pod by pod, and what is there."),
             Tag(name="policies", description="Where versions belong, also on pods that join later."),
+            Tag(name="sharing", description="Images and galleries of one tenant, offered to others."),
+            Tag(name="grants", description="Roles of anybody on galleries, images and versions."),
             Tag(name="pods", description="Sites with their own hypervisor and content library."),
             Tag(name="uploads", description="Disk files on their way to a pod."),
             Tag(name="jobs", description="Imports and publishes under way and done."),
             Tag(name="audit", description="Who changed what."),
             Tag(name="events", description="What happens, as it happens."),
             Tag(name="webhooks", description="Events posted to addresses of others."),
+            Tag(name="people", description="Users and service accounts of a tenant."),
+            Tag(name="tokens", description="By which programs and people say who they are."),
+            Tag(name="directory", description="Organisations, accounts and tenants."),
             Tag(name="health", description="For probes."),
         ],
         render_plugins=[],
@@ -68,11 +82,14 @@ def document() -> bytes:
     structs = (*SHAPES.values(), *(kind for kind, _ in BODIES.values()), ProblemDetails, Alive, Readiness, Upload,
                PublicationResults)  # fmt: skip
     _, components = msgspec.json.schema_components(structs, ref_template=SCHEMAS + "{name}")
-    found["components"] = {"schemas": components}
+    found["components"] = {"schemas": components, "securitySchemes": {"bearer": BEARER}}
+    found["security"] = [{"bearer": []}]
     found["servers"] = [{"url": "/"}]
-    for operations in found["paths"].values():
+    for path, operations in found["paths"].items():
         for operation in operations.values():
             _correct(operation)
+            if path in OPEN:
+                operation["security"] = []
     return msgspec.json.encode(_plain(found))
 
 
@@ -83,8 +100,8 @@ def _correct(operation: dict[str, Any]) -> None:
             continue
         schema = parameter["schema"] = _present(parameter["schema"])
         schema.pop("description", None)
-        if parameter["name"] == "tag":
-            schema["items"]["pattern"] = TAG
+        if parameter["name"] in ITEMS:
+            schema["items"].update(ITEMS[parameter["name"]])
         if schema.get("type") == "integer":
             schema.setdefault("minimum", 0)  # left out by Litestar because it is false
     operation.setdefault("parameters", []).extend(_filters(operation["operationId"]))

@@ -105,8 +105,13 @@ def body(problem: Problem) -> bytes:
 def headers(problem: Problem, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The headers that go with a problem, without those of the content."""
     found = dict(more or {})
-    if status(problem) == HTTPStatus.SERVICE_UNAVAILABLE:
-        found.setdefault("retry-after", RETRY_AFTER)
+    match status(problem):
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            found.setdefault("retry-after", RETRY_AFTER)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            found.setdefault("retry-after", str(problem.data.get("retry_after", RETRY_AFTER)))
+        case HTTPStatus.UNAUTHORIZED:
+            found.setdefault("www-authenticate", "Bearer")
     return found
 
 

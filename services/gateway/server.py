@@ -6,21 +6,28 @@ Closed in this order: live streams end, running requests finish, then the connec
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
 
 from gateway.app import build
 from gateway.door import Door
+from gateway.guessing import Guessing
 from gateway.http import bounded
+from gateway.identity import Identities
+from gateway.keyset import KeySet
 from gateway.live import Hub
+from gateway.oidc import Claims, Issuer
 from gateway.outbound import Doors, Identity
 from gateway.progress import Latest
 from gateway.settings import GatewaySettings
+from gateway.tls import SERVED, Certificate
 from gateway.transfers import Transfers
 from runtime.feed import Feed
 from runtime.requests import Requests
@@ -30,6 +37,8 @@ HEAD = 16 * 1024
 KEEP_ALIVE = 30
 """Seconds for which an idle connection stays open."""
 BACKLOG = 256
+HANDSHAKE = 10.0
+"""Seconds that a client may take for the TLS handshake; until then it is none of the connections that are counted."""
 
 log = structlog.get_logger()
 
@@ -43,7 +52,32 @@ class Gateway:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: streams must end before the server waits for requests to finish."""
+    """uvicorn without its signal handlers: streams must end before the server waits for requests to finish. It listens
+    by itself, since uvicorn gives a TLS handshake a minute."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket, secure: ssl.SSLContext | None) -> None:
+        super().__init__(config)
+        self._listening = listening
+        self._secure = secure
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn names it
+        """Listen."""
+        await self.lifespan.startup()
+        patience = None if self._secure is None else HANDSHAKE
+        listening = await asyncio.get_running_loop().create_server(
+            self._connection,
+            sock=self._listening,
+            ssl=self._secure,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=patience,
+        )
+        self.servers = [listening]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = kind(config=self.config, server_state=self.server_state, app_state={})
+        return made
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,13 +101,35 @@ async def gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         hub = await stack.enter_async_context(Hub(feed, latest, settings.max_streams).run())
         files = settings.identity_files
         transfers = Transfers(Doors(None if files is None else Identity(*files)), settings.max_transfers)
-        door = Door(settings, requests, hub, latest, transfers)
-        await stack.enter_async_context(_serve(settings, door, listening))
+        identities = Identities(requests, Guessing(), issuer(settings), timeout=settings.request_timeout)
+        door = Door(settings, requests, hub, latest, identities, transfers)
+        secure = None
+        if settings.https_certificate_file:
+            pair = Path(settings.https_certificate_file), Path(settings.https_key_file)
+            secure = await stack.enter_async_context(Certificate(*pair, folder / SERVED).renewed())
+        await stack.enter_async_context(_serve(settings, door, listening, secure))
         url = _url(settings, listening)
         stack.enter_context(_address(folder / "address", url))
         log.info("gateway_ready", url=url)
         yield Gateway(url, door)
         log.info("gateway_stops")
+
+
+def issuer(settings: GatewaySettings) -> Issuer | None:
+    """The issuer of the settings, if they name one."""
+    if not settings.oidc_issuer:
+        return None
+    claims = Claims(
+        tenant="" if settings.oidc_tenant else settings.oidc_tenant_claim,
+        of_tenant=settings.oidc_tenant,
+        name=settings.oidc_name_claim,
+        roles=settings.oidc_roles_claim,
+        groups=settings.oidc_groups_claim,
+        service=settings.oidc_service_claim,
+        renamed=settings.renamed_roles,
+    )
+    keys = KeySet(settings.oidc_issuer, settings.oidc_keys_url)
+    return Issuer(settings.oidc_issuer, settings.oidc_audience, keys, claims)
 
 
 @contextmanager
@@ -85,7 +141,9 @@ def _listen(settings: GatewaySettings) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def _serve(settings: GatewaySettings, door: Door, listening: socket.socket) -> AsyncIterator[None]:
+async def _serve(
+    settings: GatewaySettings, door: Door, listening: socket.socket, secure: ssl.SSLContext | None
+) -> AsyncIterator[None]:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what clients do wrong is theirs to read, not ours
     config = uvicorn.Config(
         build(door),
@@ -103,8 +161,8 @@ async def _serve(settings: GatewaySettings, door: Door, listening: socket.socket
         timeout_graceful_shutdown=max(1, int(settings.stop_timeout)),
         h11_max_incomplete_event_size=HEAD,
     )
-    server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+    server = _Server(config, listening, secure)
+    running = asyncio.create_task(server.serve(), name="http")
     try:
         while not server.started:
             if running.done():
@@ -120,7 +178,8 @@ async def _serve(settings: GatewaySettings, door: Door, listening: socket.socket
 
 def _url(settings: GatewaySettings, listening: socket.socket) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{listening.getsockname()[1]}"
+    scheme = "https" if settings.https_certificate_file else "http"
+    return f"{scheme}://{host}:{listening.getsockname()[1]}"
 
 
 @contextmanager

@@ -1,14 +1,22 @@
-"""The live stream on the wire: ``text/event-stream`` with heartbeats, resumable, and bounded for slow clients."""
+"""The live stream on the wire: ``text/event-stream`` with heartbeats, resumable, and bounded for slow clients.
+
+A stream outlives many tokens: whose it is is looked up again and again, and it ends with the token.
+"""
 
 import asyncio
+import time
 from typing import Any
 
 import structlog
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from contracts.errors import Problem
+from gateway.edge import AGAIN
 from gateway.http import ABORT
-from gateway.live import Hub, Subscriber
+from gateway.identity import AWAY
+from gateway.live import Hub
+from gateway.subscriber import Subscriber
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that proxies and clients see that the stream lives."""
@@ -16,6 +24,14 @@ SEND = 20.0
 """Seconds for which a client may take nothing at all before its connection is cut."""
 RETRY = 2000
 """Milliseconds after which a client should come back."""
+LOOK = 1.5
+"""Seconds between two looks at who listens: his token may have ended, his roles may be others. A bearer is known for
+two, so that a revoked token is noticed before five."""
+UNKNOWN = 30.0
+"""Seconds for which a stream goes on while nobody can say whose it is."""
+ENDED = "the token is not in force any more"
+SILENT = frozenset({"too slow", ENDED})
+"""Ends after which what waits is not said any more."""
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -40,6 +56,7 @@ class EventStream(ASGIResponse):
         tasks = [
             asyncio.create_task(self._watch(receive), name="sse-watch"),
             asyncio.create_task(self._begin(), name="sse-begin"),
+            asyncio.create_task(self._look(scope), name="sse-look"),
         ]
         try:
             await self._write(send)
@@ -59,6 +76,26 @@ class EventStream(ASGIResponse):
             pass
         self._subscriber.end("the client left")
 
+    async def _look(self, scope: Scope) -> None:
+        """End the stream of somebody who is not let in any more, and let others have the roles that they have now. A
+        service that is away says nothing about anybody, for a while."""
+        again: Any = scope[AGAIN]  # type: ignore[literal-required]
+        sure, refused = time.monotonic(), 0
+        while not self._subscriber.ended:
+            await asyncio.sleep(LOOK)
+            found = await again()
+            if not isinstance(found, Problem):
+                sure, refused = time.monotonic(), 0
+                self._subscriber.sight.turn(found)
+            elif found.code in AWAY:
+                if time.monotonic() - sure > UNKNOWN:
+                    self._subscriber.end("nobody can say who listens")
+            else:
+                # Where many guess from one address, a right token too may be refused unseen: once is no proof.
+                refused += 1
+                if found.code != "too_many_attempts" or refused > 1:
+                    self._subscriber.end(ENDED)
+
     async def _begin(self) -> None:
         """Attach the client, after what it missed."""
         try:
@@ -68,8 +105,7 @@ class EventStream(ASGIResponse):
             await self._hub.ready()
             position = self._hub.position
             self._hub.attach(self._subscriber, position)
-            # A client that is cut off before the first event comes back to where it began.
-            self._subscriber.push(b"id: %d\n\n" % position)
+            self._subscriber.begin(position)
         except Exception:
             self._subscriber.end("an error")
             log.exception("stream_failed")
@@ -81,10 +117,10 @@ class EventStream(ASGIResponse):
         while not self._subscriber.ended:
             found = await self._subscriber.take(self._heartbeat)
             # The place goes with the heartbeat: a client whose filter lets little through does not fall far behind.
-            seen = self._subscriber.seen
+            seen = self._subscriber.place
             place = b"id: %d\n" % seen if seen else b""
             await self._send(send, found or b": heartbeat\n" + place + b"\n")
-        rest = b"" if self._subscriber.ended == "too slow" else await self._subscriber.take(0)
+        rest = b"" if self._subscriber.ended in SILENT else await self._subscriber.take(0)
         last = f": {self._subscriber.ended}; come back with Last-Event-ID\n\n"
         await self._send(send, rest + last.encode(), more=False)
 

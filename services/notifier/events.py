@@ -4,7 +4,7 @@ An event belongs to the tenant that it names. What the replicator says names a v
 notifier remembers whose each version is from the first word about it: `VersionRequested` stands in the stream before
 everything else about the version. An event about a version that was never heard of is nobody's and is delivered to
 nobody. Whose a version is can be learned only from events that are about the version: a pool may be another tenant's
-than the image that it is made from.
+than the image that it is made from. Whom the words of sharing are for is told in `shares`.
 """
 
 from collections.abc import Iterator
@@ -33,10 +33,15 @@ def keys(message: Message[Any], get: Get) -> Iterator[Ref]:
         version = get(VERSION, id)
         tenant = None if version is None else version.tenant
     if tenant is not None:
-        yield HOOKS(tenant)
-        for hook in (get(HOOKS, tenant) or Hooks()).ids:
-            yield HOOK(hook)
-            yield TALLY(hook)
+        yield from hooks_of(tenant, get)
+
+
+def hooks_of(tenant: str, get: Get) -> Iterator[Ref]:
+    """A tenant's webhooks, and how many deliveries wait for each."""
+    yield HOOKS(tenant)
+    for hook in (get(HOOKS, tenant) or Hooks()).ids:
+        yield HOOK(hook)
+        yield TALLY(hook)
 
 
 def on_event(message: Message[Any], work: Work) -> None:
@@ -46,11 +51,16 @@ def on_event(message: Message[Any], work: Work) -> None:
     if about is None:
         log.warning("event_of_unknown_version", type=event.type_name(), version=event.version)
         return
-    hooks = work.get(HOOKS, about.tenant)
+    tell(message, work, about.tenant, about.image)
+
+
+def tell(message: Message[Any], work: Work, tenant: str, image: str) -> None:
+    """Begin the deliveries of an event, which is about ``image``, to the webhooks of a tenant."""
+    event, hooks = message.body, work.get(HOOKS, tenant)
     if hooks is None:
         return
     version, pod = getattr(event, "version", ""), getattr(event, "pod", None)
-    facts = Facts(words=event.words(), version=version, image=about.image, pod=pod)
+    facts = Facts(words=event.words(), version=version, image=image, pod=pod)
     for id in hooks.ids:
         hook = work.get(HOOK, id)
         if hook is not None and wants(hook, facts):

@@ -9,7 +9,7 @@ import msgspec
 from contracts.events import Speaker
 from contracts.requests import CreateHook, DropHook, Redeliver, TestHook, UpdateHook
 from contracts.topology import HEARS
-from notifier import events, hooks, outcomes
+from notifier import events, hooks, outcomes, shares
 from notifier.hooks import Config
 from notifier.messages import Attempted, Purge, Revive, Shed
 from runtime.work import Keys, Reaction
@@ -24,6 +24,7 @@ def reactions(config: Config) -> dict[type, Reaction]:
     heard = Reaction(events.keys, events.on_event)
     return {
         **dict.fromkeys(HEARS[Speaker.NOTIFIER], heard),
+        **dict.fromkeys(shares.EVENTS, Reaction(shares.keys, shares.on_share)),
         CreateHook: bound(hooks.create_keys, hooks.on_create),
         UpdateHook: bound(hooks.keys, hooks.on_update),
         DropHook: bound(hooks.keys, hooks.on_drop),

@@ -32,7 +32,7 @@ from replicator.domain.verdict import (
     judge_loss,
     judge_stall,
 )
-from replicator.messages import RepairStalled, RetryDue, remind_repair, remind_roll_back
+from replicator.messages import RepairStalled, RetryDue, remind_repair, remind_review, remind_roll_back
 from replicator.moves import move, move_keys, start
 from replicator.serving import extend, repairable, request, serving
 from runtime.work import Get, Message, Ref, Work
@@ -136,7 +136,10 @@ def stalled(message: Message[RepairStalled], work: Work, config: Config) -> None
 
 def _repair(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
     """Have the next attempt made. A repair that nobody in touch can serve waits until somebody can: it has no
-    deadline, so it shall not use up its attempts on nobody."""
+    deadline, so it shall not use up its attempts on nobody. What lapsed goes instead."""
+    if copy.lapsed:
+        remind_review(work, copy.image, copy.version)
+        return
     pod = work.get(POD, copy.pod)
     serves = not copy.repairing or repairable(work, copy, placement)
     waits = isinstance(copy, RetryPending) or is_lost(copy)
@@ -167,7 +170,7 @@ def lost(
 def adopt(work: Work, config: Config, copy: Copy, placement: Placement) -> None:
     """The pod holds an item of a wanted copy that does not count as AVAILABLE: make an attempt at once, whatever its
     turn and backoff. It moves no bytes, and only the pod's own word makes the copy AVAILABLE."""
-    if placement.paused:
+    if placement.halted or copy.lapsed:
         return
     if isinstance(copy, Failed):
         plan = Plan(

@@ -87,7 +87,7 @@ def begin(
     run, terms = work.get(RUN, placement.version), placement.terms
     if run is None:
         return
-    changes: dict[str, object] = {"paused": placement.paused, "feeds": config.slots.source}
+    changes: dict[str, object] = {"paused": placement.halted, "feeds": config.slots.source}
     if turn and run.turn == "free":
         across = _across(placement, (copy.pod for copy in copies.values() if isinstance(copy, Pending)), pods)
         changes |= {"turn": "asked", "across": across, "since": placement.began, "estimate": placement.estimate}
@@ -121,12 +121,12 @@ def halt_keys(version: str) -> Iterator[Ref]:
 
 
 def halt(work: Work, placement: Placement) -> None:
-    """Nothing more of the version starts while its placement is paused; its turn goes to the next one."""
-    _set_paused(work, placement, paused=placement.paused)
+    """Nothing more of the version starts while its placement is halted; its turn goes to the next one."""
+    _set_paused(work, placement, paused=placement.halted)
 
 
 def resume(work: Work, _: Config, placement: Placement) -> None:
-    """What waited because the placement was paused may start."""
+    """What waited because the placement was halted may start."""
     _set_paused(work, placement, paused=False)
 
 

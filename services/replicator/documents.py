@@ -1,6 +1,8 @@
 """What the replicator stores."""
 
 from replicator.domain.copy import Copy
+from replicator.domain.delivery import Deliveries
+from replicator.domain.denied import Denied
 from replicator.domain.fixed import Fixed
 from replicator.domain.held import Held
 from replicator.domain.inventory import Collecting, Entries, Ledger, Sought
@@ -11,6 +13,7 @@ from replicator.domain.pod import Pod
 from replicator.domain.policy import NamedPolicy
 from replicator.domain.queue import Queue
 from replicator.domain.run import Run
+from replicator.domain.seated import Seated
 from replicator.domain.shelf import Joined, Shelf
 from runtime.work import Kind
 
@@ -44,6 +47,12 @@ SOUGHT: Kind[Sought] = Kind("sought", Sought)
 """By version, of which no placement is known."""
 FIXED: Kind[Fixed] = Kind("fixed", Fixed)
 """By image, of which copies may not be removed one by one."""
+DENIED: Kind[Denied] = Kind("denied", Denied)
+"""By version, of which the data is denied, or was."""
+SEATED: Kind[Seated] = Kind("seated", Seated)
+"""By pod: its seats, by assignment and version."""
+DELIVERIES: Kind[Deliveries] = Kind("deliveries", Deliveries)
+"""By image. What it is shared by is kept beside it (`runtime.access`)."""
 POLICY: Kind[NamedPolicy] = Kind("policy", NamedPolicy)
 """By tenant and name, ``<tenant>.<name>``."""
 SHELF: Kind[Shelf] = Kind("shelf", Shelf)

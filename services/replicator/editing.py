@@ -8,10 +8,10 @@ from contracts.errors import Problem
 from contracts.names import copy_id
 from contracts.requests import EditPlacement
 from contracts.views import PlacementView
-from replicator import dispatch, policies
+from replicator import deliveries, dispatch, policies, sight
 from replicator.config import Config
-from replicator.documents import COPY, FIXED, PLACEMENT, POD, POLICY, ROSTER
-from replicator.domain import fixed
+from replicator.documents import COPY, DELIVERIES, FIXED, PLACEMENT, POD, POLICY, ROSTER, SEATED
+from replicator.domain import denied, fixed, seated
 from replicator.domain.copy import Cancelled, Copy, Failed, Skipped, wanted
 from replicator.domain.editing import Edit, decide, no_placement
 from replicator.domain.eligibility import Case, target
@@ -19,6 +19,7 @@ from replicator.domain.facts import Plan
 from replicator.domain.placement import Placement, Roster, numbered, with_wanted
 from replicator.domain.pod import Pod
 from replicator.domain.policy import heeded
+from replicator.domain.tenancy import seen_by
 from replicator.domain.verdict import Forget, Note
 from replicator.domain.verdict import decide as decide_copy
 from replicator.moves import move
@@ -28,17 +29,19 @@ from runtime.work import Get, Message, Ref, Work
 
 
 def edit_keys(message: Message[EditPlacement], get: Get) -> Iterator[Ref]:
-    """The placement with all of its copies and all pods; nothing of a placement that is not the actor's."""
+    """The placement with all of its copies and all pods; nothing of a placement that the actor may not edit."""
     command = message.body
     yield PLACEMENT(command.version)
     placement = get(PLACEMENT, command.version)
     if placement is not None:
-        yield FIXED(placement.image)
-    if placement is None or placement.tenant != command.actor.tenant:
-        yield ROSTER(command.version)
+        yield from sight.refs(placement)
+    if placement is None or "publish" not in sight.rights(get, command.actor, placement):
         return
+    yield FIXED(placement.image)
+    yield DELIVERIES(placement.image)
     yield POD.every
     yield POLICY.every
+    yield from map(SEATED, command.remove)
     yield from copies_keys(command.version, get)
     yield from dispatch.begin_keys(command.version, placement.tenant, get)
     yield from policies.published_keys(placement.image, placement.tenant)
@@ -48,14 +51,22 @@ def edit(message: Message[EditPlacement], work: Work, config: Config) -> Placeme
     """Change what is wanted, or refuse and change nothing. An edit that changes nothing is none."""
     command = message.body
     placement = work.get(PLACEMENT, command.version)
+    problem = sight.objection(work.get, command.actor, placement, "publish", no_placement())
+    if placement is None or problem is not None:
+        return problem or no_placement()
     roster = work.get(ROSTER, command.version) or Roster()
-    mine = placement is not None and placement.tenant == command.actor.tenant
-    pods = dict(work.every(POD)) if mine else {}
-    edited = decide(placement, roster, command, pods)
-    if placement is not None and not isinstance(edited, Problem):
-        edited = fixed.objection(work.get(FIXED, placement.image), command.remove) or edited
-    if isinstance(edited, Problem) or placement is None:
-        return edited if isinstance(edited, Problem) else no_placement()
+    pods = dict(work.every(POD))
+    hidden = sight.hidden(work.get, command.actor, placement, roster.known)
+    edited = decide(placement, roster, command, seen_by(pods, command.actor), hidden)
+    if not isinstance(edited, Problem):
+        edited = (
+            fixed.objection(work.get(FIXED, placement.image), command.remove)
+            or seated.objection(command.version, [(pod, work.get(SEATED, pod)) for pod in command.remove])
+            or denied.objection_to_copies(placement, roster.wanted, edited.wanted)
+            or edited
+        )
+    if isinstance(edited, Problem):
+        return edited
     copies = copies_of(work, command.version, roster)
     changed = msgspec.structs.replace(placement, terms=edited.terms, replicas=edited.replicas)
     skips = _skips(work, config, changed, roster, edited, copies, pods)
@@ -66,7 +77,8 @@ def edit(message: Message[EditPlacement], work: Work, config: Config) -> Placeme
         copy for (pod, replica), copy in copies.items() if wanted(copy) and replica not in edited.wanted.get(pod, ())
     ]
     if changed == placement and edited.wanted == roster.wanted and not wishes:
-        return view_of(work, placement, roster)
+        deliveries.owned(work, config, placement, command.add)
+        return view_of(work, placement, roster, command.actor)
     removed = {*roster.removed, *command.remove} - set(command.add)
     after = with_wanted(msgspec.structs.replace(roster, removed=tuple(sorted(removed))), edited.wanted)
     planned = {(wish.pod, wish.replica) for wish in wishes}
@@ -80,7 +92,8 @@ def edit(message: Message[EditPlacement], work: Work, config: Config) -> Placeme
         reorder(work, settled, copies.values())
     plan(work, config, settled, after, copies, wishes, pods)
     policies.published(work, config, work.get(PLACEMENT, command.version) or settled)
-    return view_of(work, settled, after)
+    deliveries.owned(work, config, settled, command.add)
+    return view_of(work, settled, after, command.actor)
 
 
 def _skips(
@@ -157,8 +170,18 @@ def target_keys(version: str, pods: Iterable[str], get: Get) -> Iterator[Ref]:
     yield from copies_keys(version, get, pods=list(pods))
 
 
-def add_targets(work: Work, config: Config, placement: Placement, pods: Mapping[str, int], *, why: str) -> None:
-    """These pods are to have so many copies each, beside what they have; what was cancelled or failed there stays."""
+def add_targets(
+    work: Work,
+    config: Config,
+    placement: Placement,
+    pods: Mapping[str, int],
+    *,
+    why: str,
+    anew: bool = False,
+    saga: str | None = None,
+) -> None:
+    """These pods are to have so many copies each, beside what they have; what was cancelled or failed there stays,
+    unless it is to be made ``anew``. What it plans belongs to ``saga``, else to the publish."""
     roster = work.get(ROSTER, placement.version) or Roster()
     wanted_now = dict(roster.wanted)
     wishes: list[Wish] = []
@@ -169,7 +192,8 @@ def add_targets(work: Work, config: Config, placement: Placement, pods: Mapping[
         for replica, copy in _copies_on(work, placement.version, roster, pod):
             copies[pod, replica] = copy
         for replica in wanted_now[pod]:
-            if replica not in have or isinstance(copies.get((pod, replica)), Skipped):
+            known = copies.get((pod, replica))
+            if replica not in have or isinstance(known, Skipped) or (anew and isinstance(known, Failed | Cancelled)):
                 wishes.append(Wish(pod, replica))
     if not wishes:
         return
@@ -181,8 +205,10 @@ def add_targets(work: Work, config: Config, placement: Placement, pods: Mapping[
     planned = {(wish.pod, wish.replica) for wish in wishes}
     for copy, order in _notes(settled, after, copies, planned):
         move(work, config, copy, decide_copy(copy, order), settled)
-    known = {name: found for name in pods if (found := work.get(POD, name)) is not None}
-    plan(work, config, settled, after, copies, wishes, known, at_once=False)
+    there = {name: found for name in pods if (found := work.get(POD, name)) is not None}
+    if saga is not None:
+        settled = msgspec.structs.replace(settled, saga=saga)
+    plan(work, config, settled, after, copies, wishes, there, at_once=False)
 
 
 def remove_targets(work: Work, config: Config, placement: Placement, pods: Iterable[str], *, why: str) -> None:

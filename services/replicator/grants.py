@@ -10,10 +10,13 @@ from contracts.errors import Problem
 from contracts.names import copy_id
 from contracts.requests import AdmitExport, AdmitUpload
 from contracts.views import ExportGrantView, HolderView, UploadGrantView
+from replicator import sight
 from replicator.config import Config
 from replicator.documents import PLACEMENT, POD
+from replicator.domain import denied
 from replicator.domain.pod import Draining, Pod, Removed, reporting
 from replicator.domain.sources import choose
+from replicator.domain.tenancy import known_to
 from replicator.views import no_pod
 from runtime.tickets import Ticket, TicketError
 from runtime.upload_tickets import Upload, UploadTicket
@@ -59,7 +62,7 @@ def upload(message: Message[AdmitUpload], work: Work, config: Config) -> UploadG
 
 def _closed(pod: Pod | None, command: AdmitUpload) -> Problem | None:
     """Why the pod takes no file now, if it does not. What was begun may come to its end on a pod that is DRAINING."""
-    if pod is None or isinstance(pod, Removed):
+    if pod is None or isinstance(pod, Removed) or not known_to(pod, command.actor):
         return no_pod(command.pod)
     if isinstance(pod, Draining) and command.upload is None:
         return Problem(
@@ -92,6 +95,7 @@ def export_keys(message: Message[AdmitExport], get: Get) -> Iterator[Ref]:
     yield PLACEMENT(version)
     placement = get(PLACEMENT, version)
     if placement is not None:
+        yield from sight.refs(placement)
         for name in placement.known:
             yield POD(name)
     if message.body.pod is not None:
@@ -99,17 +103,20 @@ def export_keys(message: Message[AdmitExport], get: Get) -> Iterator[Ref]:
 
 
 def export(message: Message[AdmitExport], work: Work, config: Config) -> ExportGrantView | Problem:
-    """Admit to the doors of those who hold the version and are in touch. Another tenant's is not found."""
+    """Admit to the doors of those who hold the version and are in touch. What the actor may not read is not found, and
+    a pod that is not there for him holds nothing."""
     command = message.body
     placement = work.get(PLACEMENT, command.version)
-    if placement is None or placement.tenant != command.actor.tenant:
+    if placement is None or placement.deleted or "read" not in sight.rights(work.get, command.actor, placement):
         return Problem(
             code="version_not_found",
             detail="no such version was ever published",
             hint="Publish it to a pod first: what a version is made of is known to the pods from then on.",
         )
+    if (problem := denied.objection(placement, operator=command.actor.operator)) is not None:
+        return problem
     names = placement.known if command.pod is None else tuple(n for n in placement.known if n == command.pod)
-    pods = {name: work.get(POD, name) for name in names}
+    pods = {name: pod for name in names if known_to(pod := work.get(POD, name), command.actor)}
     id = copy_id(command.version, command.bearer, 0)
     attempt = message.at.microsecond  # another holder first each time: nobody counts what exports cost them
     holders = [

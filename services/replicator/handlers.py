@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from contracts.events.from_pods import (
+    AssignmentReported,
     CopyContinued,
     CopyCorrupted,
     CopyDropped,
@@ -18,8 +19,14 @@ from contracts.events.from_pods import (
 )
 from contracts.events.hub import (
     ImageChanged,
+    ImageDeleted,
+    ImageRegistered,
     VersionCancelRequested,
+    VersionDeactivated,
+    VersionDeleted,
+    VersionDeliveryRequested,
     VersionPublishRequested,
+    VersionReactivated,
     VersionUnpublishRequested,
 )
 from contracts.requests import (
@@ -35,17 +42,22 @@ from contracts.requests import (
     SetPodLabels,
     SetPodLimits,
     SetPodState,
+    SetPodTenants,
     SetPolicy,
     SuspendPolicy,
 )
 from replicator import (
     advance,
     copies,
+    deliveries,
+    delivering,
+    denying,
     editing,
     fixing,
     grants,
     healing,
     held,
+    images,
     inventory,
     labels,
     limits,
@@ -55,6 +67,7 @@ from replicator import (
     publishing,
     receiving,
     rollback,
+    seating,
     standing,
     steering,
 )
@@ -62,16 +75,19 @@ from replicator.config import Config
 from replicator.messages import (
     LOCAL,
     Advance,
+    DeliverLater,
     Dispatch,
     PlaceByPolicy,
     PodJoined,
     PublishOverdue,
     RepairStalled,
     RetryDue,
+    Review,
     RollBack,
     Sweep,
 )
 from replicator.upkeep import Adoption, Compare, Leaving, PodSilent, SoughtStale, Tally
+from runtime import access
 from runtime.work import Handle, Keys, Message, Reaction, Work
 
 __all__ = ["LOCAL", "Config", "reactions"]
@@ -82,6 +98,13 @@ _TABLE: dict[type, tuple[Keys, _Handle]] = {
     VersionPublishRequested: (publishing.publish_keys, publishing.publish),
     VersionCancelRequested: (publishing.cancel_keys, publishing.cancel),
     VersionUnpublishRequested: (publishing.cancel_keys, publishing.unpublish),
+    VersionDeliveryRequested: (delivering.deliver_keys, delivering.deliver),
+    **dict.fromkeys(access.EVENTS, (deliveries.shared_keys, deliveries.shared)),
+    VersionDeactivated: (denying.access_keys, denying.access),
+    VersionReactivated: (denying.access_keys, denying.access),
+    VersionDeleted: (images.deleted_keys, images.deleted),
+    ImageRegistered: (images.registered_keys, images.registered),
+    ImageDeleted: (images.gone_keys, images.gone),
     ImageChanged: (fixing.changed_keys, fixing.changed),
     CopyTransferred: (copies.report_keys, copies.report),
     CopyFinalised: (copies.report_keys, copies.report),
@@ -89,12 +112,14 @@ _TABLE: dict[type, tuple[Keys, _Handle]] = {
     CopyContinued: (copies.serving_keys, copies.continued),
     CopyCorrupted: (copies.serving_keys, copies.corrupted),
     CopyDropped: (copies.report_keys, copies.dropped),
+    AssignmentReported: (seating.reported_keys, seating.reported),
     PodAnnounced: (pods.announced_keys, pods.announced),
     PodReported: (pods.reported_keys, pods.reported),
     InventoryReported: (inventory.page_keys, inventory.page),
     SetPodLimits: (limits.limits_keys, limits.set_limits),
     EnrollPod: (labels.enroll_keys, labels.enroll),
     SetPodLabels: (labels.labels_keys, labels.set_labels),
+    SetPodTenants: (labels.labels_keys, labels.set_tenants),
     SetPodState: (standing.state_keys, standing.set_state),
     RequestInventory: (inventory.request_keys, inventory.request),
     SetPolicy: (policies.change_keys, policies.change),
@@ -119,6 +144,8 @@ _TABLE: dict[type, tuple[Keys, _Handle]] = {
     Adoption: (healing.adoption_keys, healing.adoption),
     SoughtStale: (healing.stale_keys, healing.stale),
     Leaving: (standing.leaving_keys, standing.leave),
+    Review: (deliveries.review_keys, deliveries.review),
+    DeliverLater: (delivering.later_keys, delivering.later),
     Dispatch: (receiving.dispatch_keys, receiving.dispatched),
     Advance: (advance.advance_keys, advance.advanced),
 }

@@ -27,6 +27,7 @@ from replicator.domain.inventory import (
 )
 from replicator.domain.pod import Pod, Removed, reporting, with_inventory
 from replicator.domain.queue import without_unseen
+from replicator.domain.tenancy import known_to
 from replicator.slots import put_queue
 from replicator.upkeep import remind_compare
 from replicator.views import no_pod
@@ -133,7 +134,7 @@ def request(message: Message[RequestInventory], work: Work, _: Config) -> Done |
     """Have a pod look again and tell everything, which then is all compared; refused where nobody would answer."""
     name = message.body.pod
     pod = work.get(POD, name)
-    if pod is None or isinstance(pod, Removed):
+    if pod is None or isinstance(pod, Removed) or not known_to(pod, message.body.actor):
         return no_pod(name)
     if not reporting(pod):
         return Problem(

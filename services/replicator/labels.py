@@ -1,16 +1,16 @@
-"""Reactions to what the operator says of pods: which may join, and what they are called by."""
+"""Reactions to what the operator says of pods: which may join, what they are called by, and who may use them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from contracts.errors import Problem
-from contracts.requests import EnrollPod, SetPodLabels
+from contracts.requests import EnrollPod, SetPodLabels, SetPodTenants
 from contracts.views import EnrolmentView, PodView
 from replicator import policies
 from replicator.config import Config
 from replicator.documents import LIMITS, POD, QUEUE
 from replicator.domain.limits import PodLimits
-from replicator.domain.pod import Relabelled, Removed
+from replicator.domain.pod import Bound, Relabelled, Removed
 from replicator.pods import apply
 from replicator.views import no_pod, pod_view
 from runtime.work import Get, Message, Ref, Work
@@ -49,7 +49,7 @@ def enroll(message: Message[EnrollPod], work: Work, config: Config) -> Enrolment
     return EnrolmentView(pod=command.pod, token=token, labels=dict(command.labels), expires=expires)
 
 
-def labels_keys(message: Message[SetPodLabels], _: Get) -> Iterator[Ref]:
+def labels_keys(message: Message[SetPodLabels | SetPodTenants], _: Get) -> Iterator[Ref]:
     """The pod, its limits and its queue, which its view tells too."""
     yield POD(message.body.pod)
     yield LIMITS(message.body.pod)
@@ -63,19 +63,40 @@ def set_labels(message: Message[SetPodLabels], work: Work, _: Config) -> PodView
     if pod is None or isinstance(pod, Removed):
         return no_pod(command.pod)
     if command.revision is not None and command.revision != pod.labels_revision:
-        return Problem(
-            code="revision_mismatch",
-            detail=f"the labels of {command.pod} are at revision {pod.labels_revision}, not {command.revision}",
-            hint="Read the pod again, decide anew, and send the revision that it has now.",
-            data={"revision": pod.labels_revision},
-        )
+        return _stale(f"the labels of {command.pod} are", pod.labels_revision, command.revision)
     if wrong := _reserved(command.labels):
         return wrong
     if command.labels != pod.own:
         pod = apply(work, pod, pod.name, (Relabelled(dict(command.labels)),))
         policies.joined(work, pod.name)
     limits = work.get(LIMITS, pod.name) or PodLimits()
-    return pod_view(pod, limits, work.get(QUEUE, pod.name), at=message.at)
+    return pod_view(pod, limits, work.get(QUEUE, pod.name), actor=command.actor, at=message.at)
+
+
+def set_tenants(message: Message[SetPodTenants], work: Work, _: Config) -> PodView | Problem:
+    """Say who may use a pod, or refuse and change nothing; the same again is no change. Nothing is taken from it: what
+    others have there stays, and what is on its way there comes."""
+    command = message.body
+    pod = work.get(POD, command.pod)
+    if pod is None or isinstance(pod, Removed):
+        return no_pod(command.pod)
+    if command.revision is not None and command.revision != pod.tenants_revision:
+        return _stale(f"who may use {command.pod} is", pod.tenants_revision, command.revision)
+    tenants = tuple(sorted(set(command.tenants)))
+    if tenants != pod.tenants:
+        pod = apply(work, pod, pod.name, (Bound(tenants),))
+        policies.joined(work, pod.name)
+    limits = work.get(LIMITS, pod.name) or PodLimits()
+    return pod_view(pod, limits, work.get(QUEUE, pod.name), actor=command.actor, at=message.at)
+
+
+def _stale(what: str, revision: int, sent: int) -> Problem:
+    return Problem(
+        code="revision_mismatch",
+        detail=f"{what} at revision {revision}, not {sent}",
+        hint="Read the pod again, decide anew, and send the revision that it has now.",
+        data={"revision": revision},
+    )
 
 
 def _reserved(labels: dict[str, str]) -> Problem | None:

@@ -38,7 +38,7 @@ def set_limits(message: Message[SetPodLimits], work: Work, _: Config) -> PodView
         work.put(LIMITS, command.pod, wanted)
         tell_limits(work, command.pod)
         slots.changed(work, command.pod)  # a window may have opened, or a slot been given
-    return pod_view(pod, wanted, work.get(QUEUE, command.pod), at=message.at)
+    return pod_view(pod, wanted, work.get(QUEUE, command.pod), actor=command.actor, at=message.at)
 
 
 def tell_limits(work: Work, pod: str) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from contracts.errors import Failure
+from contracts.events.hub import VersionDeliveryRequested
 from contracts.names import copy_id
 from replicator.domain.copy import Copy, RetryPending
 from replicator.upkeep import Adoption, Compare, Leaving, PodSilent, SoughtStale, Tally
@@ -80,6 +81,20 @@ class PlaceByPolicy(Local, frozen=True, kw_only=True, tag="place_by_policy"):
     pods: tuple[str, ...]
 
 
+class Review(Local, frozen=True, kw_only=True, tag="review"):
+    """Go on with the deliveries of an image that lapse, or had lapsed; of ``version`` something is not whole any
+    more."""
+
+    image: str
+    version: str = ""
+
+
+class DeliverLater(Local, frozen=True, kw_only=True, tag="deliver_later"):
+    """Look again whether a delivery can be made."""
+
+    words: VersionDeliveryRequested
+
+
 LOCAL: TypeAlias = (
     Dispatch
     | Advance
@@ -96,6 +111,8 @@ LOCAL: TypeAlias = (
     | PodJoined
     | Sweep
     | PlaceByPolicy
+    | Review
+    | DeliverLater
 )
 
 
@@ -162,3 +179,14 @@ def remind_advance(work: Work, version: str) -> None:
 def remind_later(work: Work, version: str, due: datetime) -> None:
     """Look at the version's copies at ``due``: its time has come, or a group has drawn on its feeder for too long."""
     work.remind(f"later:{version}", due, Advance(version=version))
+
+
+def remind_review(work: Work, image: str, version: str = "") -> None:
+    """Look at the deliveries of an image as soon as this is committed."""
+    work.remind(f"review:{image}:{version}", work.message.at, Review(image=image, version=version), saga="")
+
+
+def remind_delivery(work: Work, words: VersionDeliveryRequested, seconds: float) -> None:
+    """Look at a delivery again after ``seconds``."""
+    due = work.message.at + timedelta(seconds=seconds)
+    work.remind(f"delivery:{words.delivery}", due, DeliverLater(words=words), saga=words.delivery)

@@ -12,6 +12,7 @@ from replicator.domain.placement import Placement, Roster
 from replicator.domain.pod import accepts
 from replicator.domain.policy import heeded, policy_id, selectable
 from replicator.domain.shelf import newest
+from replicator.domain.tenancy import for_tenant, usable
 from replicator.editing import add_targets, target_keys
 from replicator.messages import PlaceByPolicy
 from runtime.work import Get, Message, Ref, Work
@@ -84,6 +85,8 @@ def place(message: Message[PlaceByPolicy], work: Work, config: Config) -> None:
 def _lacks(work: Work, roster: Roster, placement: Placement, policy: Policy, case: Case, name: str) -> bool:
     pod = work.get(POD, name)
     if pod is None or not accepts(pod) or not policy.selector.matches(selectable(pod)):
+        return False
+    if not placement.public and not usable(pod, for_tenant(placement.tenant, placement.principals)):
         return False
     if not _short(work.get, placement.version, name, roster, policy.replicas):
         return False

@@ -20,8 +20,10 @@ from replicator.config import Config
 from replicator.documents import LEDGER, LIMITS, POD, QUEUE
 from replicator.domain.enrolment import Leave, admitted
 from replicator.domain.inventory import wanted
+from replicator.domain.listening import listened, patience, unnamed
 from replicator.domain.pod import (
     Announced,
+    Bound,
     Drained,
     Enrolled,
     Expelled,
@@ -37,11 +39,8 @@ from replicator.domain.pod import (
     decide,
     effective_labels,
     evolve,
-    listened,
-    patience,
     reporting,
     silent_at,
-    unnamed,
 )
 from replicator.domain.queue import Queue
 from replicator.inventory import ask, doubt
@@ -169,17 +168,22 @@ def _say(work: Work, pod: Pod, fact: Fact) -> None:
     match fact:
         case Enrolled():
             labels = effective_labels(pod)
-            work.emit(PodEnrolled(pod=name, hypervisor=pod.hypervisor, labels=labels, revision=revision), saga="")
+            said = PodEnrolled(
+                pod=name, hypervisor=pod.hypervisor, labels=labels, tenants=pod.tenants, revision=revision
+            )
+            work.emit(said, saga="")
         case Returned():
-            work.emit(PodConnected(pod=name, labels=effective_labels(pod), revision=revision), saga="")
+            labels = effective_labels(pod)
+            work.emit(PodConnected(pod=name, labels=labels, tenants=pod.tenants, revision=revision), saga="")
         case Vanished():
             work.emit(PodDisconnected(pod=name, revision=revision), saga="")
         case Drained():
             work.emit(PodDrained(pod=name, revision=revision), saga="")
         case Readmitted():
             work.emit(PodReadmitted(pod=name, revision=revision), saga="")
-        case Relabelled():
-            work.emit(PodRelabelled(pod=name, labels=effective_labels(pod), revision=revision), saga="")
+        case Relabelled() | Bound():
+            labels = effective_labels(pod)
+            work.emit(PodRelabelled(pod=name, labels=labels, tenants=pod.tenants, revision=revision), saga="")
         case Expelled():
             work.emit(PodRemoved(pod=name, revision=revision), saga="")
         case Announced() | Seen():

@@ -22,6 +22,7 @@ from replicator.domain.pod import Pod, accepts
 from replicator.domain.policy import NamedPolicy, decide, heeded, no_policy, policy_id, policy_token, selectable
 from replicator.domain.revision import next_revision
 from replicator.domain.shelf import Joined, Shelf, Shelved, clear, newest, shelve
+from replicator.domain.tenancy import seen_by
 from replicator.messages import PlaceByPolicy, PodJoined, Sweep
 from replicator.views import policy_view
 from runtime.work import Get, Message, Ref, Work
@@ -70,7 +71,7 @@ def change(message: Message[SetPolicy | SuspendPolicy], work: Work, _: Config) -
         )
         work.emit(said, saga="")
         _sweep(work, tenant, None if known is None else known.body, found.body)
-    return policy_view(found, matching(found, dict(work.every(POD))))
+    return policy_view(found, matching(found, seen_by(dict(work.every(POD)), command.actor)))
 
 
 def drop(message: Message[DropPolicy], work: Work, _: Config) -> Done | Problem:

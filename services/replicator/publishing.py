@@ -13,9 +13,9 @@ from contracts.events.hub import (
     VersionUnpublishRequested,
 )
 from contracts.terms import Targets
-from replicator import dispatch, fixing, policies
+from replicator import deliveries, denying, dispatch, fixing, policies
 from replicator.config import Config
-from replicator.documents import CALLED_OFF, FIXED, PLACEMENT, POD, POLICY, ROSTER
+from replicator.documents import CALLED_OFF, DELIVERIES, DENIED, FIXED, PLACEMENT, POD, POLICY, ROSTER
 from replicator.domain.copy import Available, Copy, unfinished, wanted
 from replicator.domain.eligibility import Target, resolve
 from replicator.domain.estimate import objection
@@ -23,6 +23,7 @@ from replicator.domain.placement import CalledOff, Former, Placement, Roster, nu
 from replicator.domain.pod import Pod, reporting
 from replicator.domain.policy import heeded
 from replicator.domain.run import name_of
+from replicator.domain.tenancy import for_tenant, usable
 from replicator.domain.verdict import Cancel, Expire, decide
 from replicator.held import look_again
 from replicator.messages import PublishOverdue, forget_roll_back, remind_overdue
@@ -39,6 +40,8 @@ def publish_keys(message: Message[VersionPublishRequested], get: Get) -> Iterato
     yield POLICY.every
     yield CALLED_OFF(words.version)
     yield FIXED(words.image)
+    yield DENIED(words.version)
+    yield DELIVERIES(words.image)
     yield from copies_keys(words.version, get)
     yield from dispatch.begin_keys(words.version, words.tenant, get)
     yield from policies.published_keys(words.image, words.tenant)
@@ -87,9 +90,12 @@ def publish(message: Message[VersionPublishRequested], work: Work, config: Confi
     former = _former(known, roster) if words.terms.all_or_nothing else None
     roster = msgspec.structs.replace(roster, targets=words.targets, removed=removed, former=former)
     roster = with_wanted(roster, {**roster.wanted, **seats})
-    placement = msgspec.structs.replace(placement, estimate=estimate, warning=late)
+    denied = denying.published(work, words)
+    placement = msgspec.structs.replace(placement, estimate=estimate, warning=late, denied=denied)
     placement = settle_on(work, placement, roster, copies, wishes=wishes)
     plan(work, config, placement, roster, copies, wishes, pods, foreseen=outlook.pods, publish=ends, turn=turn)
+    named = words.more if words.again else [target.pod for target in targets if not target.skip]
+    deliveries.owned(work, config, placement, named)
     policies.published(work, config, work.get(PLACEMENT, words.version) or placement)
     if ends:
         remind_overdue(work, words.version, words.publication, words.deadline)
@@ -104,14 +110,19 @@ def _targets(
     pods: Mapping[str, Pod],
 ) -> tuple[Target, ...]:
     """Who the publish is for. Published ``again`` it is for those that have the version beside its targets, and not for
-    those from which an edit took it."""
+    those from which an edit took it. A pod that is not for the tenant is none, unless the version was brought there, or
+    is for everybody."""
+    mine = for_tenant(words.tenant, words.principals)
+    there = roster.wanted if words.again else {}
+    usable_pods = {name: pod for name, pod in pods.items() if name in there or words.public or usable(pod, mine)}
     heed = heeded((one for _, one in work.every(POLICY)), words.tenant, words.image)
     terms, manifest, replicas = words.terms, words.manifest, words.replicas
     present = held(copies)
 
     def resolved(targets: Targets, more: tuple[str, ...]) -> tuple[Target, ...]:
         return resolve(
-            pods, targets, replicas, terms, manifest, config.rules, heed, held=present, more=more
+            usable_pods, targets, replicas, terms, manifest, config.rules, heed, held=present, more=more,
+            source=pods.get(manifest.source.pod),
         )  # fmt: skip
 
     if not words.again:
@@ -131,7 +142,9 @@ def _placement(message: Message[VersionPublishRequested], known: Placement | Non
         revision=0 if known is None else known.revision,
         paused=known is not None and known.paused and known.state == "LIVE",
         holders=() if known is None else known.holders,
+        denied=known is not None and known.denied,
         bare=known is not None and known.bare,
+        gallery=words.gallery, principals=words.principals, public=words.public,
     )  # fmt: skip
 
 
@@ -163,6 +176,7 @@ def cancel_keys(message: Message[VersionCancelRequested | VersionUnpublishReques
     """Every copy of the version, and the image's shelf."""
     version = message.body.version
     yield CALLED_OFF(version)
+    yield DELIVERIES(message.body.image)
     yield from copies_keys(version, get)
     yield from policies.published_keys(message.body.image, message.body.tenant)
 
@@ -190,6 +204,7 @@ def cancel(message: Message[VersionCancelRequested], work: Work, config: Config)
         for copy in left:  # what a pod has of a copy that failed or is paused is to go from now on
             look_again(work, copy.pod, copy.version)
         work.put(ROSTER, words.version, msgspec.structs.replace(roster, wanted={}, policies=()))
+        deliveries.forgotten(work, current)
         policies.published(work, config, current)
 
 
@@ -208,6 +223,7 @@ def unpublish(message: Message[VersionUnpublishRequested], work: Work, config: C
     )
     work.put(PLACEMENT, words.version, current)
     work.put(ROSTER, words.version, msgspec.structs.replace(roster, wanted={}, removed=(), policies=()))
+    deliveries.forgotten(work, current)
     policies.published(work, config, current)
 
 

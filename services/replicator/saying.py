@@ -26,6 +26,7 @@ from replicator.domain.facts import (
     GaveUp,
     Gone,
     Kept,
+    Lapsed,
     Lost,
     Noted,
     Parked,
@@ -100,7 +101,7 @@ def say(work: Work, copy: Copy, fact: Fact, placement: Placement) -> None:
         case Paused():
             paused = CopyPaused(pod=copy.pod, copy=id, version=copy.version, attempt=copy.attempt)
             work.emit(paused, saga=copy.saga)
-        case Counted() | Transferred() | Parked() | Freed():
+        case Counted() | Lapsed() | Transferred() | Parked() | Freed():
             pass  # known to the replicator alone
 
 

@@ -129,7 +129,7 @@ def _run(work: Work, before: Copy | None, copy: Copy, placement: Placement) -> N
     if run is None:
         if not unfinished(copy):
             return
-        run = Run(paused=placement.paused)
+        run = Run(paused=placement.halted)
     group, member = group_of(copy), runs.name_of(copy.pod, copy.replica)
     if before is not None and group_of(before) != group:  # planned anew, among others
         run = runs.settle(run, group_of(before), member, whole=False)

@@ -11,7 +11,7 @@ from contracts.requests import SetPodState
 from contracts.views import PodView
 from replicator import editing, policies
 from replicator.config import Config
-from replicator.documents import HELD, INVENTORY, LEDGER, LIMITS, PLACEMENT, POD, QUEUE
+from replicator.documents import HELD, INVENTORY, LEDGER, LIMITS, PLACEMENT, POD, QUEUE, SEATED
 from replicator.domain.held import Held, held_id, held_of, without_copy
 from replicator.domain.limits import PodLimits
 from replicator.domain.pod import Removed
@@ -88,7 +88,7 @@ def set_state(message: Message[SetPodState], work: Work, _: Config) -> PodView |
         if isinstance(pod, Removed):
             remind_leaving(work, pod.name, OF_THE_QUEUE, pod.removed)
     limits = work.get(LIMITS, pod.name) or PodLimits()
-    return pod_view(pod, limits, work.get(QUEUE, pod.name), at=message.at)
+    return pod_view(pod, limits, work.get(QUEUE, pod.name), actor=command.actor, at=message.at)
 
 
 def _alone(work: Work, pod: str, version: str) -> bool:
@@ -132,6 +132,7 @@ def leave(message: Message[Leaving], work: Work, config: Config) -> None:
         return
     if body.section == SECTIONS:
         forget_all(work, pod)
+        work.put(SEATED, pod.name, None)
         return
     chosen = _next(body, work.get)
     for version, ids in chosen.items():

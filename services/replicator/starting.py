@@ -39,7 +39,7 @@ def start_keys(copy: Copy, get: Get) -> Iterator[Ref]:
 
 def startable(copy: Copy | None) -> bool:
     """Whether another attempt can begin."""
-    return isinstance(copy, Pending | RetryPending) or lost(copy)
+    return isinstance(copy, Pending | RetryPending) or (lost(copy) and copy is not None and not copy.lapsed)
 
 
 def receives(work: Work, pod: str) -> bool:
@@ -90,7 +90,7 @@ def try_start(work: Work, config: Config, copy: Copy, placement: Placement) -> b
     """Start the copy on its pod, which has a slot for it; False when its publish may not go on or nobody can feed it:
     then it waits in its run."""
     at, version = work.message.at, copy.version
-    run = work.get(RUN, version) or Run(paused=placement.paused)
+    run = work.get(RUN, version) or Run(paused=placement.halted)
     group, member = slots.group_of(copy), runs.name_of(copy.pod, copy.replica)
     admitted: Run | None = None
     if run.may_start(at):

@@ -8,18 +8,18 @@ from contracts.errors import Problem
 from contracts.names import copy_id
 from contracts.requests import PausePlacement, RemoveCopy, RepairCopy
 from contracts.views import CopyView, PlacementView
-from replicator import dispatch
+from replicator import dispatch, sight
 from replicator.config import Config
-from replicator.documents import COPY, FIXED, LANE, PLACEMENT, ROSTER
-from replicator.domain import fixed
-from replicator.domain.copy import Absent, Available, Cancelled, Copy, Failed, RetryPending, lost, underway, wanted
+from replicator.documents import COPY, FIXED, LANE, PLACEMENT, POD, ROSTER, SEATED
+from replicator.domain import fixed, seated
+from replicator.domain.copy import Absent, Cancelled, Copy, Failed, RetryPending, lost, underway, wanted
 from replicator.domain.editing import closed, no_copy, no_placement
 from replicator.domain.facts import Plan
 from replicator.domain.placement import Placement, Roster, with_wanted
-from replicator.domain.verdict import Drop, Pause, Renew, decide
-from replicator.held import look_again
+from replicator.domain.verdict import Drop, Renew, decide
 from replicator.moves import move, move_keys
-from replicator.targeting import copies_keys, copies_of, settle_on, view_of
+from replicator.pausing import settle
+from replicator.targeting import copies_keys, settle_on, view_of
 from replicator.views import copy_view
 from runtime.work import Get, Message, Ref, Work
 
@@ -29,34 +29,27 @@ def pause_keys(message: Message[PausePlacement], get: Get) -> Iterator[Ref]:
     command = message.body
     yield PLACEMENT(command.version)
     placement = get(PLACEMENT, command.version)
-    if placement is not None and placement.tenant == command.actor.tenant:
-        yield from copies_keys(command.version, get)
-        yield LANE(placement.tenant)
+    if placement is not None:
+        yield from sight.refs(placement)
+        if "publish" in sight.rights(get, command.actor, placement):
+            yield from copies_keys(command.version, get)
+            yield LANE(placement.tenant)
 
 
 def pause(message: Message[PausePlacement], work: Work, config: Config) -> PlacementView | Problem:
     """Stop making copies and keep what was verified, or go on with the next attempt of each. Twice is once."""
     command = message.body
     placement = work.get(PLACEMENT, command.version)
-    if placement is None or placement.tenant != command.actor.tenant:
-        return no_placement()
+    problem = sight.objection(work.get, command.actor, placement, "publish", no_placement())
+    if placement is None or problem is not None:
+        return problem or no_placement()
     problem = closed(placement)
     if problem is not None:
         return problem
-    roster = work.get(ROSTER, command.version) or Roster()
     changed = msgspec.structs.replace(placement, paused=not command.resume)
     if changed.paused != placement.paused:
-        work.put(PLACEMENT, command.version, changed)
-        if command.resume:
-            dispatch.resume(work, config, changed)
-            for copy in copies_of(work, command.version, roster).values():
-                if not isinstance(copy, Available):  # what its pod told to have in the meantime was left alone
-                    look_again(work, copy.pod, copy.version)
-        else:
-            for copy in copies_of(work, command.version, roster).values():
-                move(work, config, copy, decide(copy, Pause()), changed)
-            dispatch.halt(work, changed)
-    return view_of(work, changed, roster)
+        settle(work, config, placement, changed)
+    return view_of(work, changed, work.get(ROSTER, command.version) or Roster(), command.actor)
 
 
 def copy_keys(message: Message[RemoveCopy | RepairCopy], get: Get) -> Iterator[Ref]:
@@ -66,10 +59,14 @@ def copy_keys(message: Message[RemoveCopy | RepairCopy], get: Get) -> Iterator[R
     yield PLACEMENT(command.version)
     yield ROSTER(command.version)
     yield COPY(id)
-    copy = get(COPY, id)
+    placement, copy = get(PLACEMENT, command.version), get(COPY, id)
+    if placement is not None:
+        yield from sight.refs(placement)
     if copy is None:
         return
+    yield POD(copy.pod)
     yield FIXED(copy.image)
+    yield SEATED(command.pod)
     yield from move_keys(id, command.version, command.pod, get)
     yield from dispatch.wake_keys(copy, get)
 
@@ -80,7 +77,11 @@ def remove_copy(message: Message[RemoveCopy], work: Work, config: Config) -> Cop
     if isinstance(found, Problem):
         return found
     copy, placement = found
-    problem = closed(placement) or fixed.objection(work.get(FIXED, copy.image), (copy.pod,))
+    problem = (
+        closed(placement)
+        or fixed.objection(work.get(FIXED, copy.image), (copy.pod,))
+        or (seated.objection(copy.version, [(copy.pod, work.get(SEATED, copy.pod))]) if copy.replica == 0 else None)
+    )  # seats are made from the first copy
     if problem is not None:
         return problem
     roster = work.get(ROSTER, copy.version) or Roster()
@@ -131,13 +132,16 @@ def repair_copy(message: Message[RepairCopy], work: Work, config: Config) -> Cop
 
 
 def _found(message: Message[RemoveCopy | RepairCopy], work: Work) -> tuple[Copy, Placement] | Problem:
-    """The copy and its placement; what is another tenant's, or is gone, is not found."""
+    """The copy and its placement; what is not there for the actor, or is gone, is not found."""
     command = message.body
+    absent = no_copy(command.pod, command.replica)
     placement = work.get(PLACEMENT, command.version)
     copy = work.get(COPY, copy_id(command.version, command.pod, command.replica))
-    if placement is None or placement.tenant != command.actor.tenant or copy is None or isinstance(copy, Absent):
-        return no_copy(command.pod, command.replica)
-    return copy, placement
+    if placement is None or copy is None or isinstance(copy, Absent):
+        return absent
+    if sight.hidden(work.get, command.actor, placement, (copy.pod,)):
+        return absent
+    return sight.objection(work.get, command.actor, placement, "publish", absent) or (copy, placement)
 
 
 def _view(copy: Copy, placement: Placement) -> CopyView:

@@ -9,8 +9,9 @@ import msgspec
 
 from contracts.events.hub import PlacementPlanned
 from contracts.names import copy_id
+from contracts.requests import Actor
 from contracts.views import PlacementView
-from replicator import dispatch
+from replicator import dispatch, sight
 from replicator.config import Config
 from replicator.documents import COPY, LANE, PLACEMENT, POD, QUEUE, ROSTER, RUN
 from replicator.domain.copy import Available, Copy, Deleting, Skipped, underway
@@ -22,7 +23,7 @@ from replicator.domain.revision import next_revision
 from replicator.domain.verdict import Drop, decide
 from replicator.held import held_ref
 from replicator.moves import move
-from replicator.views import placement_view
+from replicator.views import foreign, placement_view
 from runtime.work import Get, Ref, Work
 
 Seat: TypeAlias = tuple[str, int]
@@ -162,10 +163,13 @@ def plan(
         dispatch.begin(work, config, current, planned, pods, turn=turn)
 
 
-def view_of(work: Work, placement: Placement, roster: Roster) -> PlacementView:
-    """The placement as people see it; every copy of it is loaded, and its tenant's lane."""
-    counts = Counter(str(copy.__struct_config__.tag) for copy in copies_of(work, placement.version, roster).values())
-    return placement_view(placement, roster, counts, work.get(LANE, placement.tenant), work.message.at)
+def view_of(work: Work, placement: Placement, roster: Roster, actor: Actor) -> PlacementView:
+    """The placement as the actor sees it; every copy and pod of it is loaded, and its tenant's lane."""
+    hidden = sight.hidden(work.get, actor, placement, roster.known)
+    copies = copies_of(work, placement.version, roster).values()
+    counts = Counter(str(copy.__struct_config__.tag) for copy in copies if copy.pod not in hidden)
+    view = placement_view(placement, roster, counts, work.get(LANE, placement.tenant), work.message.at)
+    return view if placement.tenant == actor.tenant else foreign(view, roster, hidden)
 
 
 def take_back(work: Work, config: Config, placement: Placement, copies: Iterable[Copy], why: str) -> None:

@@ -1,9 +1,12 @@
 """What people see of the replicator's documents."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
+import msgspec
+
 from contracts.errors import Problem
+from contracts.requests import Actor
 from contracts.views import CopyView, PlacementView, PodView, PolicyView
 from replicator.domain.copy import (
     Available,
@@ -49,8 +52,8 @@ def no_placement(version: str) -> Problem:
     )
 
 
-def pod_view(pod: Pod, limits: PodLimits, queue: Queue | None = None, *, at: datetime) -> PodView:
-    """A pod with its limits and what waits for it, as of ``at``."""
+def pod_view(pod: Pod, limits: PodLimits, queue: Queue | None = None, *, actor: Actor, at: datetime) -> PodView:
+    """A pod with its limits and what waits for it, as of ``at``; who else may use it is for operators."""
     open_, change = open_at(limits.limits, at)
     return PodView(
         name=pod.name,
@@ -76,6 +79,8 @@ def pod_view(pod: Pod, limits: PodLimits, queue: Queue | None = None, *, at: dat
         inventory_at=pod.inventory_at,
         drift=pod.drift,
         capabilities=pod.capabilities,
+        tenants=pod.tenants if actor.operator else (),
+        tenants_revision=pod.tenants_revision if actor.operator else 0,
     )
 
 
@@ -92,6 +97,8 @@ def waits_for(
     """What a PENDING copy waits for; empty for every other one."""
     if not isinstance(copy, Pending):
         return ""
+    if placement.denied:
+        return "data_denied"
     if placement.paused:
         return "paused"
     if placement.terms.not_before is not None and placement.terms.not_before > at:
@@ -160,14 +167,36 @@ def placement_view(
         estimate=placement.estimate,
         warning=placement.warning,
         policies=roster.policies,
+        denied=placement.denied,
         revision=placement.revision,
+    )
+
+
+def foreign(view: PlacementView, roster: Roster, hidden: Collection[str]) -> PlacementView:
+    """The placement as another tenant's people see it, who may read the version: nothing of the pods that are not there
+    for them, of the owner's other publishes, of his policies. ``view`` counts the copies that they see."""
+    replace = msgspec.structs.replace
+    terms, targets = view.terms, view.targets
+    return replace(
+        view,
+        pods=tuple(pod for pod in view.pods if pod not in hidden),
+        targets=replace(targets, pods=tuple(pod for pod in targets.pods if pod in roster.known and pod not in hidden)),
+        terms=replace(
+            terms,
+            overrides={pod: one for pod, one in terms.overrides.items() if pod in roster.known and pod not in hidden},
+        ),
+        state="RUNNING" if view.state == "QUEUED" else view.state,
+        wanted=sum(len(replicas) for pod, replicas in roster.wanted.items() if pod not in hidden),
+        position=None,
+        warning=None,
+        policies=(),
     )
 
 
 def _standing(placement: Placement, counts: Mapping[str, int], lane: Lane | None, at: datetime) -> str:
     if placement.state == "WITHDRAWN":
         return "WITHDRAWN"
-    if placement.paused:
+    if placement.halted:
         return "PAUSED"
     if not any(counts.get(state) for state in UNFINISHED):
         return "SETTLED"

@@ -10,10 +10,11 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from api import views
+from api import sharing, views
 from contracts import requests as contract
 from contracts.errors import Problem
-from contracts.views import ImageView
+from contracts.views import IdentityView, ImageView
+from runtime.bearer import digest
 
 BY_SUBJECT = {kind.subject(): kind for kind in contract.REPLIES}
 
@@ -214,11 +215,15 @@ ANSWERS: dict[type[contract.Request], Callable[[Any], msgspec.Struct | None]] = 
     contract.SetNamespace: lambda request: msgspec.structs.replace(views.namespace, namespace=request.namespace),
     contract.DropNamespace: _kept("namespace", views.namespace),
     contract.ListNamespaces: lambda _: contract.NamespacePage(items=(views.namespace,)),
+    contract.SetCertificate: lambda request: msgspec.structs.replace(views.certificate, name=request.name),
+    contract.DropCertificate: _named("name", contract.Done(), views.certificate),
+    contract.ListCertificates: lambda _: contract.CertificatePage(items=(views.certificate,)),
     contract.ListAudit: lambda _: contract.AuditPage(items=(views.audit,), sequence=1, head="d" * 64),
     contract.EditImage: _edited(_image),
     contract.EditTags: _edited(_image),
     contract.DeleteImage: _done(_image),
     contract.EditVersion: _edited(_version),
+    contract.SetDataAccess: _edited(_version),
     contract.SetEnabled: _life,
     contract.SetProtection: _life,
     contract.SetDeprecation: _life,
@@ -245,7 +250,13 @@ ANSWERS: dict[type[contract.Request], Callable[[Any], msgspec.Struct | None]] = 
     contract.GetAssignment: _named("assignment", views.assignment),
     contract.ListSeats: _named("assignment", contract.SeatPage(items=(views.seat,)), views.assignment),
     contract.GetPodLibrary: _pod(contract.ItemPage(items=(views.item,), at=views.AT)),
+    **sharing.ANSWERS,
 }
+
+
+TOKEN = "imprint_of-the-tests"
+"""The token that clients of the door have, unless a test says otherwise."""
+BEARERS = {digest(TOKEN): contract.IdentityView(tenant="default", name="admin", roles=("operator",))}
 
 
 @dataclass
@@ -261,6 +272,10 @@ class Backend:
 
     silent: set[str] = field(default_factory=set)
     """Services that do not say how they are."""
+    bearers: dict[str, IdentityView] = field(default_factory=lambda: dict(BEARERS))
+    """Who bears a token, by its digest."""
+    identified: list[Any] = field(default_factory=list)
+    """What the door asked about bearers; that is not in ``asked``, since it is a matter of time."""
 
     def reset(self) -> None:
         """Forget what was asked, and answer as in the beginning."""
@@ -268,6 +283,8 @@ class Backend:
         self.answers = dict(ANSWERS)
         self.well.clear()
         self.silent.clear()
+        self.bearers = dict(BEARERS)
+        self.identified.clear()
 
     async def answer(self, message: Msg) -> None:
         """Answer one request as its service would."""
@@ -280,10 +297,29 @@ class Backend:
             return
         kind = BY_SUBJECT[message.subject]
         request = msgspec.json.decode(message.data, type=kind)
+        if isinstance(request, contract.Authenticate | contract.Identify):
+            self.identified.append(request)
+            reply = self._bearer(request) if kind not in self.answers else self.answers[kind](request)
+            if reply is not None:
+                await message.respond(msgspec.json.encode(reply))
+            return
         self.asked.append(request)
         reply = self.answers[kind](request)
         if reply is not None:
             await message.respond(msgspec.json.encode(reply))
+
+    def let(self, token: str, **who: Any) -> None:
+        """From now on ``token`` is that of somebody."""
+        fields = {"tenant": "default", "name": "admin", **who}
+        self.bearers[digest(token)] = contract.IdentityView(**fields)
+
+    def _bearer(self, request: contract.Authenticate | contract.Identify) -> msgspec.Struct:
+        if isinstance(request, contract.Identify):
+            return contract.IdentityView(
+                tenant=request.tenant, name=request.name, kind=request.kind, roles=request.roles, until=request.until
+            )
+        refused = Problem(code="unauthenticated", detail="Nobody bears it.")
+        return self.bearers.get(request.digest, refused)
 
     @property
     def last(self) -> Any:

@@ -45,7 +45,9 @@ async def services(streams: str) -> AsyncIterator[Backend]:
 @pytest.fixture
 def settings(tmp_path: Path, nats_url: str) -> GatewaySettings:
     """Settings of the door under test."""
-    return GatewaySettings(data=str(tmp_path / "gateway"), nats_url=nats_url, port=0, request_timeout=5.0)
+    return GatewaySettings(
+        data=str(tmp_path / "gateway"), nats_url=nats_url, port=0, plain_http=True, request_timeout=5.0
+    )
 
 
 @pytest.fixture
@@ -82,9 +84,8 @@ def module_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def standing(module_nats: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """A house that stands for a module."""
-    settings = GatewaySettings(
-        data=str(tmp_path_factory.mktemp("gateway")), nats_url=module_nats, port=0, request_timeout=5.0
-    )
+    folder = str(tmp_path_factory.mktemp("gateway"))
+    settings = GatewaySettings(data=folder, nats_url=module_nats, port=0, plain_http=True, request_timeout=5.0)
     async with AsyncExitStack() as stack:
         await add_streams(module_nats)
         services = await stack.enter_async_context(backend(module_nats, *SERVICES))

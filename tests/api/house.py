@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
-from api.backend import Backend
+from api.backend import TOKEN, Backend
 from gateway.server import Gateway
 
 
@@ -20,7 +21,9 @@ class House:
 
 
 @asynccontextmanager
-async def client_of(door: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of a door."""
-    async with httpx.AsyncClient(base_url=door.url, timeout=20, trust_env=False) as client:
+async def client_of(door: Gateway, token: str | None = TOKEN, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of a door; it shows a token, unless that is None."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    options = {"timeout": 20, "trust_env": False} | more
+    async with httpx.AsyncClient(base_url=door.url, headers=headers, **options) as client:
         yield client

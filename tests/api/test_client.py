@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from api import views
+from api.backend import TOKEN
 from api.house import House
 from api.test_holdings import ADMIN, DEBIAN, RETENTION
 from contracts import requests as contract
@@ -15,6 +16,7 @@ from contracts.definition import Flavour, Namespace, Property
 from contracts.desktops import DataDisk
 from contracts.keeping import Quota
 from contracts.manifest import Source
+from contracts.preparation import Signature
 from contracts.requests import Origin, Ring
 from imprint.client import Client
 from imprint.exits import ImprintError
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(loop_scope="module")
 async def client(house: House) -> AsyncIterator[Client]:
     """A client of the house."""
-    async with Client(house.door.url) as found:
+    async with Client(house.door.url, token=TOKEN) as found:
         yield found
 
 
@@ -33,6 +35,8 @@ Call = Callable[[Client], Awaitable[Any]]
 ACCEPTED = contract.Accepted(job=views.JOB, image=views.IMAGE, version=views.VERSION, number="1.0.0")
 FLAVOUR = Flavour(name="thin", models=("T1",), description="Thin ones.")
 NAMESPACE = Namespace(name="acme", closed=True, properties={"tier": Property(type="integer", maximum=3)})
+
+SIGNED = {"signature": {"value": "c2lnbmF0dXJl", "key_type": "RSA-PSS", "certificate": "vendor"}}
 
 ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
     (lambda c: c.galleries(), contract.ListGalleries, {"where": {}, "sort": "name"}, [views.gallery]),
@@ -101,6 +105,14 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
         msgspec.structs.replace(views.namespace, namespace=NAMESPACE),
     ),
     (lambda c: c.drop_namespace("acme", 4), contract.DropNamespace, {"name": "acme", "revision": 4}, None),
+    (lambda c: c.certificates(), contract.ListCertificates, {}, [views.certificate]),
+    (
+        lambda c: c.set_certificate("vendor", "-----BEGIN"),
+        contract.SetCertificate,
+        {"name": "vendor", "pem": "-----BEGIN"},
+        views.certificate,
+    ),
+    (lambda c: c.drop_certificate("vendor"), contract.DropCertificate, {"name": "vendor"}, None),
     (
         lambda c: c.register_image("fedora", {"os_type": "windows"}),
         contract.RegisterImage,
@@ -124,6 +136,12 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
         ACCEPTED,
     ),
     (
+        lambda c: c.import_version(DEBIAN, pod="pod-1", name="a", kind="file", wanted={**SIGNED, "plugins": []}),
+        contract.ImportVersion,
+        {"plugins": (), "signature": msgspec.convert(SIGNED["signature"], Signature)},
+        ACCEPTED,
+    ),
+    (
         lambda c: c.import_version(DEBIAN, create=False, wanted={"origin": {"image": "lab/base", "number": "1.0"}}),
         contract.ImportVersion,
         {"create": False, "source": None, "origin": Origin(image="lab/base", number="1.0")},
@@ -142,6 +160,18 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
         ACCEPTED,
     ),
     (lambda c: c.lineage(DEBIAN, "1.0.0"), contract.GetLineage, {"number": "1.0.0"}, [views.ancestor]),
+    (
+        lambda c: c.lineage(DEBIAN, "1.0.0", where={"max_depth": "1"}, sort="-depth"),
+        contract.GetLineage,
+        {"where": {"max_depth": "1"}, "sort": "-depth"},
+        [views.ancestor],
+    ),
+    (
+        lambda c: c.users(DEBIAN, "1.0.0", where={"pod": "pod-1"}, sort="seats"),
+        contract.GetUsers,
+        {"where": {"pod": "pod-1"}, "sort": "seats"},
+        [views.user],
+    ),
     (lambda c: c.users(DEBIAN, "1.0.0"), contract.GetUsers, {"number": "1.0.0"}, [views.user]),
     (
         lambda c: c.set_enabled(DEBIAN, enabled=False),
@@ -174,6 +204,12 @@ ASKS: list[tuple[Call, type[contract.Request], dict[str, Any], Any]] = [
         None,
     ),
     (lambda c: c.markers(DEBIAN), contract.ListMarkers, {"image": DEBIAN}, [views.marker]),
+    (
+        lambda c: c.markers(DEBIAN, where={"frozen": "true"}, sort="-number"),
+        contract.ListMarkers,
+        {"where": {"frozen": "true"}, "sort": "-number"},
+        [views.marker],
+    ),
     (lambda c: c.marker(DEBIAN, "prod"), contract.GetMarker, {"image": DEBIAN, "marker": "prod"}, views.marker),
     (
         lambda c: c.move_marker(DEBIAN, "prod", "1.1.0", rings=[{"pods": ["pod-1"]}], failures=2, logoff="force"),
@@ -293,6 +329,10 @@ async def test_an_edit_gives_the_thing_back_as_it_is_now(house: House, client: C
     assert await client.edit_version(DEBIAN, "1.0.0", {"description": "x"}, revision=4) == version
     assert await client.restore_version(DEBIAN, "1.0.0") == version
     assert await client.record_validation(DEBIAN, "1.0.0", "boot", "Succeeded", tool="vmtest") == version
+    house.services.reset()
+    assert await client.set_data_access(DEBIAN, "1.0.0", active=False, revision=4) == version
+    assert (house.services.asked[0].active, house.services.asked[0].revision) == (False, 4)
+    assert await client.set_data_access(DEBIAN, "1.0.0", active=True) == version
 
 
 async def test_an_edit_of_what_was_changed_meanwhile_is_refused(client: Client) -> None:

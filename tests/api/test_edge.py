@@ -10,11 +10,14 @@ import httpx
 import msgspec
 import pytest
 
-from api.backend import Backend
+from api.backend import TOKEN, Backend
+from api.house import client_of
 from api.listening import listen, speaker
 from gateway.edge import BODY
 from gateway.server import Gateway, gateway
 from gateway.settings import GatewaySettings
+
+BEARER = f"Authorization: Bearer {TOKEN}\r\n".encode()
 
 
 @asynccontextmanager
@@ -56,7 +59,7 @@ async def test_a_page_whose_name_was_made_to_resolve_here_gets_nothing(
 
 async def test_more_names_can_be_allowed(services: Backend, settings: GatewaySettings) -> None:
     named = msgspec.structs.replace(settings, allowed_hosts=" Imprint.example, other.example")
-    async with gateway(named) as door, httpx.AsyncClient(base_url=door.url, trust_env=False) as http:
+    async with gateway(named) as door, client_of(door) as http:
         assert (await http.get("/v1/pods", headers={"host": "imprint.example:443"})).status_code == 200
         assert (await http.get("/v1/pods", headers={"host": "third.example"})).status_code == 403
 
@@ -95,7 +98,7 @@ async def test_a_body_may_be_as_large_as_the_limit_and_no_larger(http: httpx.Asy
 
 
 async def test_a_body_that_hides_its_length_is_counted_as_it_comes(door: Gateway, services: Backend) -> None:
-    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\n" + BEARER + b"Content-Type: application/json\r\n"
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     answer = await talk(door, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 5 + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -104,7 +107,7 @@ async def test_a_body_that_hides_its_length_is_counted_as_it_comes(door: Gateway
 
 
 async def test_an_announced_giant_is_refused_before_it_is_sent(door: Gateway) -> None:
-    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\n" + BEARER + b"Content-Type: application/json\r\n"
     answer = await talk(door, head + b"Content-Length: 10000000000\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"connection: close" in answer.lower()
@@ -146,7 +149,7 @@ async def test_a_head_that_never_ends_is_cut_off(services: Backend, settings: Ga
 
 async def test_a_body_that_never_ends_is_cut_off(services: Backend, settings: GatewaySettings) -> None:
     hasty = msgspec.structs.replace(settings, receive_timeout=0.2)
-    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{"
+    head = b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\n" + BEARER + b"Content-Length: 20\r\n\r\n{"
     async with gateway(hasty) as door:
         answer = await talk(door, head)
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -157,7 +160,7 @@ async def test_an_answer_may_take_longer_than_a_head_may(services: Backend, sett
     hasty = msgspec.structs.replace(settings, receive_timeout=0.1)
     async with (
         gateway(hasty) as door,
-        httpx.AsyncClient(base_url=door.url, trust_env=False) as http,
+        client_of(door) as http,
         listen(http) as listener,
         speaker(settings.nats_url) as say,
     ):
@@ -194,7 +197,7 @@ async def test_many_slow_clients_do_not_keep_the_door_from_others(door: Gateway,
 
 async def test_two_requests_in_one_write_are_answered_in_order(door: Gateway) -> None:
     one = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    two = b"GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    two = b"GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\n" + BEARER + b"Connection: close\r\n\r\n"
     async with connection(door) as (reader, writer):
         writer.write(one + two)
         async with asyncio.timeout(20):

@@ -25,6 +25,8 @@ EDITS: list[tuple[str, str, Any, type[contract.Command], dict[str, Any]]] = [
     ("DELETE", ONE, None, contract.DeleteVersion, {"number": "1.0.0"}),
     ("POST", f"{ONE}/protect", None, contract.SetProtection, {"number": "1.0.0"}),
     ("POST", f"{ONE}/deprecate", {"state": "ACTIVE"}, contract.SetDeprecation, {"number": "1.0.0"}),
+    ("POST", f"{ONE}/deactivate", None, contract.SetDataAccess, {"number": "1.0.0", "active": False}),
+    ("POST", f"{ONE}/reactivate", None, contract.SetDataAccess, {"number": "1.0.0", "active": True}),
     ("PUT", PROD, {"number": "1.0.0"}, contract.MoveMarker, {"marker": "prod"}),
     ("POST", f"{PROD}/rollback", None, contract.RollbackMarker, {"marker": "prod"}),
     ("DELETE", PROD, None, contract.DropMarker, {"marker": "prod"}),
@@ -115,6 +117,8 @@ async def test_after_an_edit_the_answer_shows_what_the_command_does_not_know(hou
         ("PATCH", ONE, {"hidden": True}),
         ("POST", f"{ONE}/restore", None),
         ("POST", f"{ONE}/validations", {"kind": "boot", "status": "Failed"}),
+        ("POST", f"{ONE}/deactivate", None),
+        ("POST", f"{ONE}/reactivate", None),
     ):
         response = await house.http.request(method, url, json=sent)
         body = response.json()

@@ -9,36 +9,39 @@ import httpx
 import msgspec
 import pytest
 
-from api.backend import Backend, backend
+from api.backend import TOKEN, Backend, backend
+from api.house import client_of
 from api.listening import Listener, Message, Speaker, ids, listen, speaker
 from contracts.topology import STREAM_BY_NAME
-from gateway import live, sse
+from gateway import sse, subscriber
 from gateway.server import Gateway, gateway
 from gateway.settings import GatewaySettings
 from harness.nats import NatsServer
 from harness.wait import until
 from runtime.topology import stream_config
 
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
 
 async def test_a_client_that_is_too_slow_is_dropped_and_can_resume(
     door: Gateway, http: httpx.AsyncClient, say: Speaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "QUEUE", 8)
+    monkeypatch.setattr(subscriber, "QUEUE", 8)
     async with listen(http) as listener:
-        [subscriber] = door.door.hub._attached
+        [client] = door.door.hub._attached
         held = asyncio.Event()
-        take = subscriber.take
+        take = client.take
 
         async def slow(patience: float) -> bytes:
             await held.wait()
             return await take(patience)
 
-        monkeypatch.setattr(subscriber, "take", slow)
+        monkeypatch.setattr(client, "take", slow)
         first = await say.started()  # is taken by the call that waits already
         await listener.take(1)
         for _ in range(20):
             await say.started()
-        await until(lambda: subscriber.ended)
+        await until(lambda: client.ended)
         held.set()
         assert await listener.next() is not None
         while await listener.next() is not None:
@@ -58,7 +61,8 @@ async def test_a_client_that_takes_nothing_at_all_is_cut_off(
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect((address.hostname, address.port))
-        client.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = f"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
+        client.sendall(head.encode())
         await until(lambda: door.door.hub._attached)
         body = b'{"type":"pod.connected.v1","more":"' + b"x" * 50_000 + b'"}'
         for _ in range(300):
@@ -105,7 +109,7 @@ async def test_more_clients_than_there_are_places_are_told_to_come_back(
     settings: GatewaySettings, services: Backend
 ) -> None:
     small = msgspec.structs.replace(settings, max_streams=1)
-    async with gateway(small) as door, httpx.AsyncClient(base_url=door.url, trust_env=False) as http:
+    async with gateway(small) as door, client_of(door) as http:
         async with listen(http):
             response = await http.get("/v1/events")
         assert (response.status_code, response.json()["code"]) == (503, "busy")
@@ -113,7 +117,7 @@ async def test_more_clients_than_there_are_places_are_told_to_come_back(
 
 
 async def test_closing_the_door_ends_the_streams_first(settings: GatewaySettings, services: Backend) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(headers=BEARER, trust_env=False) as http:
         async with gateway(settings) as door:
             http.base_url = httpx.URL(door.url)
             entered = listen(http)
@@ -137,8 +141,8 @@ async def test_a_broker_that_comes_back_leaves_no_gap_in_an_open_stream(
         await say._js.add_stream(stream_config(STREAM_BY_NAME["EVENTS"]))
         for _ in range(3):
             await say.started()
-    here = GatewaySettings(data=str(tmp_path / "gateway"), nats_url=nats_server.url, port=0)
-    async with gateway(here) as door, httpx.AsyncClient(base_url=door.url, timeout=60, trust_env=False) as http:
+    here = GatewaySettings(data=str(tmp_path / "gateway"), nats_url=nats_server.url, port=0, plain_http=True)
+    async with gateway(here) as door, backend(here.nats_url, "sharing"), client_of(door, timeout=60) as http:
         async with listen(http, "?after=1") as listener:
             assert ids(await listener.take(2)) == [2, 3]
             if how == "crash":
@@ -158,9 +162,9 @@ async def test_a_broker_that_comes_back_leaves_no_gap_in_an_open_stream(
 async def test_a_door_that_opens_before_the_stream_exists_begins_when_it_does(
     settings: GatewaySettings, nats_url: str
 ) -> None:
-    async with gateway(settings) as door, httpx.AsyncClient(base_url=door.url, timeout=30, trust_env=False) as http:
+    async with gateway(settings) as door, client_of(door, timeout=30) as http:
         assert not door.door.hub.live
-        async with backend(nats_url, "catalog"), speaker(nats_url) as say:
+        async with backend(nats_url, "catalog", "sharing"), speaker(nats_url) as say:
             opening = asyncio.create_task(_first(http))
             await until(lambda: door.door.hub._subscribers)
             await say._js.add_stream(stream_config(STREAM_BY_NAME["EVENTS"]))

@@ -13,6 +13,7 @@ from contracts.definition import Details, Feature, Flavour, Identifier, Namespac
 from contracts.desktops import Customisation, DataDisk, Endpoint, Shape
 from contracts.keeping import Quota, Retention, Rule, SoftDelete
 from contracts.manifest import Source
+from contracts.preparation import Signature
 from contracts.requests import Origin, Ring, command_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,6 +36,11 @@ READS: list[tuple[str, contract.Request, Any]] = [
     ("/v1/retentions", contract.ListRetentions(actor=ADMIN), [views.retention]),
     ("/v1/flavours", contract.ListFlavours(actor=ADMIN), [views.flavour]),
     ("/v1/namespaces", contract.ListNamespaces(actor=ADMIN), [views.namespace]),
+    (
+        "/v1/certificates?limit=2&cursor=a",
+        contract.ListCertificates(actor=ADMIN, limit=2, cursor="a"),
+        [views.certificate],
+    ),
     (
         f"/v1/audit?about={views.IMAGE}&actor=ann&cursor=7",
         contract.ListAudit(actor=ADMIN, about=views.IMAGE, actor_name="ann", cursor="7"),
@@ -75,6 +81,11 @@ READS: list[tuple[str, contract.Request, Any]] = [
         [views.user],
     ),
     (f"{BASE}/markers", contract.ListMarkers(actor=ADMIN, image=DEBIAN), [views.marker]),
+    (
+        f"{BASE}/markers?limit=2&cursor=a",
+        contract.ListMarkers(actor=ADMIN, image=DEBIAN, limit=2, cursor="a"),
+        [views.marker],
+    ),
     (PROD, contract.GetMarker(actor=ADMIN, image=DEBIAN, marker="prod"), views.marker),
     (
         "/v1/assignments?image=default/debian&pod=pod-2&state=IN_SYNC",
@@ -192,6 +203,15 @@ WRITES: list[tuple[str, str, Any, contract.Request, int, str]] = [
     ),
     ("DELETE", "/v1/namespaces/acme", None, command(contract.DropNamespace, name="acme"), 204, ""),
     (
+        "PUT",
+        "/v1/certificates/vendor",
+        {"pem": "-----BEGIN"},
+        command(contract.SetCertificate, name="vendor", pem="-----BEGIN"),
+        200,
+        "",
+    ),
+    ("DELETE", "/v1/certificates/vendor", None, command(contract.DropCertificate, name="vendor"), 204, ""),
+    (
         "POST",
         "/v1/images",
         {
@@ -203,6 +223,7 @@ WRITES: list[tuple[str, str, Any, contract.Request, int, str]] = [
                 "vcpus": {"min": 2},
                 "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
                 "properties": {"acme.tier": 1, "note": "x"},
+                "hold_until_validated": True,
             },
         },
         command(
@@ -215,6 +236,7 @@ WRITES: list[tuple[str, str, Any, contract.Request, int, str]] = [
                 vcpus=Range(min=2),
                 features=(Feature(name="SecurityType", value="TrustedLaunchSupported"),),
                 properties={"acme.tier": 1, "note": "x"},
+                hold_until_validated=True,
             ),
         ),
         201,
@@ -269,6 +291,32 @@ WRITES: list[tuple[str, str, Any, contract.Request, int, str]] = [
             snapshot=True,
             snapshot_name="s",
         ),
+        202,
+        JOB,
+    ),
+    (
+        "POST",
+        f"{BASE}/versions",
+        {
+            "source": {"pod": "pod-1", "kind": "file", "name": "a.xz"},
+            "plugins": ["image_decompression", "anything"],
+            "signature": {"value": "c2lnbmF0dXJl", "key_type": "ECC_SECP384R1", "certificate": "vendor"},
+        },
+        command(
+            contract.ImportVersion,
+            image=DEBIAN,
+            source=Source(pod="pod-1", kind="file", name="a.xz"),
+            plugins=("image_decompression", "anything"),
+            signature=Signature(value="c2lnbmF0dXJl", key_type="ECC_SECP384R1", certificate="vendor"),
+        ),
+        202,
+        JOB,
+    ),
+    (
+        "POST",
+        f"{BASE}/versions",
+        {"source": {"pod": "pod-1", "kind": "file", "name": "a"}, "plugins": []},
+        command(contract.ImportVersion, image=DEBIAN, source=Source(pod="pod-1", kind="file", name="a"), plugins=()),
         202,
         JOB,
     ),
@@ -422,6 +470,7 @@ WRITES: list[tuple[str, str, Any, contract.Request, int, str]] = [
         202,
         JOB,
     ),
+    ("POST", f"{JOB}/cancel", None, command(contract.CancelJob, job=views.JOB), 202, JOB),
     ("POST", f"{JOB}/retry", None, command(contract.RetryJob, job=views.JOB), 202, JOB),
 ]
 

@@ -14,16 +14,20 @@ BIG: dict[str, Any] = {"a": {}}
 for _ in range(16):
     BIG = {"a": BIG}
 NAMED = {"name": "x"}
+SIGNATURE = {"value": "c2lnbmF0dXJl", "key_type": "RSA-PSS", "certificate": "vendor"}
 POOL = {"name": "p", "image": DEBIAN, "pods": ["pod-1"]}
 REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     # the path names nothing
     ("GET", "/v1/galleries/a b", {}, "gallery_not_found"),
     ("PATCH", "/v1/galleries/-a", {"json": {}}, "gallery_not_found"),
-    ("PUT", "/v1/quotas/a b", {"json": {}}, "not_found"),
+    ("PUT", "/v1/quotas/a b", {"json": {}}, "tenant_not_found"),
     ("DELETE", "/v1/retentions/..a", {}, "retention_not_found"),
     ("PUT", "/v1/flavours/a%2Fb", {"json": {"models": []}}, "flavour_not_found"),
     ("PUT", "/v1/namespaces/ACME", {"json": {}}, "namespace_not_found"),
     ("PUT", "/v1/namespaces/a.b", {"json": {}}, "namespace_not_found"),
+    ("PUT", "/v1/certificates/a%2Fb", {"json": {"pem": ""}}, "certificate_not_found"),
+    ("DELETE", "/v1/certificates/-a", {}, "certificate_not_found"),
+    ("POST", f"{BASE}/versions/1/deactivate", {}, "version_number_invalid"),
     ("DELETE", "/v1/images/debian", {}, "image_not_found"),
     ("POST", "/v1/images/debian/enable", {}, "image_not_found"),
     ("PATCH", f"{BASE}/versions/1", {"json": {}}, "version_number_invalid"),
@@ -43,6 +47,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         )
     ),
     ("GET", f"{BASE}/versions?A=1", {}, "validation_failed"),
+    ("GET", f"{BASE}/markers?frozen=maybe", {}, "validation_failed"),
+    ("GET", f"{ONE}/users?min_seats=many", {}, "validation_failed"),
+    ("GET", f"{ONE}/users?last_used_after=2026", {}, "validation_failed"),
+    ("GET", f"{ONE}/lineage?depth=-1", {}, "validation_failed"),
+    ("GET", f"{ONE}/lineage?sort=-", {}, "validation_failed"),
     ("GET", "/v1/jobs?image=debian", {}, "validation_failed"),
     ("GET", "/v1/assignments?image=debian", {}, "validation_failed"),
     ("GET", "/v1/audit?about=%00", {}, "validation_failed"),
@@ -119,7 +128,20 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
             {"source": {"pod": "pod-1", "name": "x"}, "capsule": {"components": [], "install": "a", "remove": "b"}},
             {"source": {"pod": "pod-1", "name": "x"}, "uefi": {"signature_templates": ["Mine"]}},
             {"source": {"pod": "pod-1", "name": "x"}, "uefi": {"pk": "no base64"}},
+            {"source": {"pod": "pod-1", "name": "x"}, "plugins": ["../x"]},
+            {"source": {"pod": "pod-1", "name": "x"}, "plugins": "image_decompression"},
+            *(
+                {"source": {"pod": "pod-1", "name": "x"}, "signature": {**SIGNATURE, **wrong}}
+                for wrong in (
+                    {"value": "no base64"}, {"value": ""}, {"key_type": "DSA"}, {"hash_method": "SHA-1"},
+                    {"certificate": "a/b"}, {"chain": []},
+                )
+            ),
         )
+    ),
+    *(
+        ("PUT", "/v1/certificates/vendor", {"json": body}, "validation_failed")
+        for body in ({}, {"pem": "x" * 16_385}, {"pem": "x", "name": "vendor"}, {"pem": "x", "subject": "CN=a"})
     ),
     ("POST", f"{BASE}/tags", {"json": {"set": {"": "v"}}}, "validation_failed"),
     ("POST", f"{BASE}/tags", {"json": {"set": {"k": "v\n"}}}, "validation_failed"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from api import views
+from api.backend import backend
 from api.conftest import SERVICES
 from api.house import House, client_of
 from contracts import requests as contract
@@ -97,9 +98,11 @@ async def test_a_service_that_does_not_answer_is_a_figure_and_no_failure(
     assert "imprint_lag_copies" not in response.text
 
 
-async def test_with_no_service_at_all_there_are_figures_of_the_gateway(nats_url: str, tmp_path: Path) -> None:
-    settings = GatewaySettings(data=str(tmp_path / "door"), nats_url=nats_url, port=0)
-    async with gateway(settings) as door, client_of(door) as http:
+async def test_with_no_service_but_the_one_that_knows_who_asks_there_are_figures_of_the_gateway(
+    nats_url: str, tmp_path: Path
+) -> None:
+    settings = GatewaySettings(data=str(tmp_path / "door"), nats_url=nats_url, port=0, plain_http=True)
+    async with backend(nats_url, "sharing"), gateway(settings) as door, client_of(door) as http:
         response = await http.get("/metrics")
     assert response.status_code == 200
     assert response.text.count("imprint_up{") == len(SERVICES)

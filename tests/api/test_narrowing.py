@@ -6,10 +6,9 @@ import pytest
 
 from api import views
 from api.house import House
-from catalog.queries import assignments, audit, galleries, images, jobs, versions
+from catalog.queries import assignments, audit, galleries, images, jobs, markers, versions
 from contracts import requests as contract
 from gateway.narrowing import FIELDS, FORMS, filters, parameters
-from gateway.narrowing import LISTS as LISTED
 from gateway.openapi import document
 from gateway.routes import HANDLERS
 from gateway.routes.assignments import OWN as ASSIGNMENTS
@@ -17,7 +16,10 @@ from gateway.routes.assignments import SEATS_OWN as SEATS
 from gateway.routes.audit import OWN as AUDIT
 from gateway.routes.galleries import OWN as GALLERIES
 from gateway.routes.images import OWN as IMAGES
+from gateway.routes.insight import LINEAGE_OWN as LINEAGE
+from gateway.routes.insight import USERS_OWN as USERS
 from gateway.routes.jobs import OWN as JOBS
+from gateway.routes.markers import OWN as MARKERS
 from gateway.routes.versions import OWN as VERSIONS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,6 +31,9 @@ LISTS = [
     ("list_assignments", assignments.FIELDS, ASSIGNMENTS),
     ("list_seats", assignments.SEATS, SEATS),
     ("list_galleries", galleries.FIELDS, GALLERIES),
+    ("list_markers", markers.FIELDS, MARKERS),
+    ("list_users", markers.USERS, USERS),
+    ("get_lineage", markers.LINEAGE, LINEAGE),
     ("list_audit", audit.FIELDS, AUDIT),
 ]
 
@@ -94,6 +99,21 @@ ONE = f"/v1/images/{views.IMAGE}"
                 "sort": "-sequence",
             },
         ),
+        (
+            f"{ONE}/markers?frozen=false&min_assignments=1&sort=-number",
+            {"where": {"frozen": "false", "min_assignments": "1"}, "sort": "-number"},
+        ),
+        (
+            f"{ONE}/versions/1.0.0/users?pod=pod-1&wanted=true&sort=-last_used",
+            {"where": {"pod": "pod-1", "wanted": "true"}, "sort": "-last_used"},
+        ),
+        (
+            f"{ONE}/versions/1.0.0/lineage?state=AVAILABLE&max_depth=2&sort=-depth",
+            {"where": {"state": "AVAILABLE", "max_depth": "2"}, "sort": "-depth"},
+        ),
+        (f"{ONE}/markers", {"where": {}, "sort": "name"}),
+        (f"{ONE}/versions/1.0.0/users", {"where": {}, "sort": ""}),
+        (f"{ONE}/versions/1.0.0/lineage", {"where": {}, "sort": ""}),
         ("/v1/assignments", {"where": {}, "sort": "name"}),
         (f"{DESKS}/seats", {"where": {}, "sort": "pod"}),
         ("/v1/galleries", {"where": {}, "sort": "name"}),
@@ -124,8 +144,8 @@ async def test_a_value_that_a_field_cannot_have_is_refused_before_anybody_is_ask
 
 
 PLAIN = [
-    "/v1/pods", "/v1/retentions", "/v1/flavours", "/v1/namespaces", "/v1/policies", "/v1/webhooks",
-    f"{ONE}/markers", f"{ONE}/versions/1.0.0/users", f"{ONE}/versions/1.0.0/lineage", f"/v1/jobs/{views.JOB}/events",
+    "/v1/pods", "/v1/retentions", "/v1/flavours", "/v1/namespaces", "/v1/certificates", "/v1/policies", "/v1/webhooks",
+    f"/v1/jobs/{views.JOB}/events",
 ]  # fmt: skip
 
 
@@ -147,8 +167,8 @@ async def test_every_parameter_that_is_described_is_one_that_a_list_takes() -> N
     checked = 0
     for handler in HANDLERS:
         operation = str(handler.operation_id)
-        if operation in LISTED or (operation.startswith("list_") and operation not in FIELDS):
+        if operation.startswith("list_") and operation not in FIELDS:
             found = {one["name"] for one in operations[operation].get("parameters", ()) if one["in"] == "query"}
             assert parameters(handler.fn) == found, operation
             checked += 1
-    assert checked > 10
+    assert checked > 8

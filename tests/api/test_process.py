@@ -1,53 +1,22 @@
 """The door as a process of its own: how it starts, how it stops, and how much memory it takes."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from api.backend import Backend
+from api.backend import TOKEN, Backend
 from api.listening import listen
-from harness.wait import until
+from api.processes import address, process
 
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 MIB = 1024 * 1024
 IDLE = 90 * MIB
 """The most memory that an idle door may take."""
-
-
-@asynccontextmanager
-async def process(folder: Path, url: str, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``python -m gateway`` with these settings."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("IMPRINT_")},
-        "IMPRINT_DATA": str(folder),
-        "IMPRINT_NATS_URL": url,
-        "IMPRINT_PORT": "0",
-        "IMPRINT_LOG_FORMAT": "json",
-        **more,
-    }
-    found = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield found
-    finally:
-        if found.returncode is None:
-            found.kill()
-        await found.wait()
-
-
-async def address(folder: Path) -> str:
-    """Where the process listens."""
-    await until((folder / "address").exists)
-    return (folder / "address").read_text().strip()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -57,7 +26,7 @@ async def test_a_signal_ends_open_streams_and_then_the_process_in_order(
     folder = tmp_path / "door"
     async with (
         process(folder, nats_url) as door,
-        httpx.AsyncClient(base_url=await address(folder), timeout=30, trust_env=False) as http,
+        httpx.AsyncClient(base_url=await address(folder), headers=BEARER, timeout=30, trust_env=False) as http,
     ):
         assert (await http.get("/health/ready")).json()["ready"] is True
         async with listen(http) as listener:
@@ -74,7 +43,7 @@ async def test_an_idle_door_is_small(services: Backend, nats_url: str, tmp_path:
     folder = tmp_path / "door"
     async with (
         process(folder, nats_url) as door,
-        httpx.AsyncClient(base_url=await address(folder), timeout=30, trust_env=False) as http,
+        httpx.AsyncClient(base_url=await address(folder), headers=BEARER, timeout=30, trust_env=False) as http,
     ):
         for path in ("/v1/images", "/openapi.json", "/health/ready"):
             assert (await http.get(path)).status_code == 200

@@ -11,11 +11,13 @@ from contracts.events.from_pods import Datastore, VmDisk
 from contracts.keeping import Quota, Retention, Rule, SoftDelete, Usage
 from contracts.manifest import Disk, Manifest, Source
 from contracts.names import copy_id
+from contracts.preparation import Signature
 from contracts.terms import Policy, Selector, Targets, Terms
 from contracts.views import (
     AncestorView,
     AssignmentView,
     AuditView,
+    CertificateView,
     CopyCounts,
     CopyView,
     DeliveryView,
@@ -68,13 +70,15 @@ image = ImageView(
     id=IMAGE, gallery="default", name="debian", tenant="default", state="AVAILABLE", os_type="linux",
     os_state="generalized", generation="V1", architecture="x64", description="", latest="1.0.0", created=AT, revision=2,
     identifier=Identifier(publisher="acme", offer="desktop", sku="std"), tags={"team": "a"}, usable=True, versions=1,
-    details=Details(properties={"acme.tier": 1}),
+    details=Details(properties={"acme.tier": 1}, hold_until_validated=True), next_number="1.1.0",
 )  # fmt: skip
 version = VersionView(
     id=VERSION, image=IMAGE, gallery="default", name="debian", number="1.0.0", tenant="default", state="REPLICATING",
     source=SOURCE, manifest=MANIFEST, copies=COUNTS, failure=None, job=JOB, created=AT, updated=AT, revision=4,
     validations=(Validation(kind="boot", status="Succeeded", at=AT),),
     where=(Placed(pod="pod-2", state="REPLICATING"),),
+    deactivated=True,
+    signature=Signature(value="c2lnbmF0dXJl", key_type="RSA-PSS", certificate="vendor"),
     markers=("prod",),
 )  # fmt: skip
 copy = CopyView(
@@ -95,6 +99,7 @@ job = JobView(
     id=JOB, kind="publish", state="PROCESSING", image=IMAGE, gallery="default", name="debian", version=VERSION,
     number="1.0.0", actor="admin", copies=COUNTS, failure=FAILURE, created=AT, updated=AT,
     rows=(JobRow(pod="pod-2", state="REPLICATING", bytes=10, total=1000),), bytes=10, total=3000, percent=0.3,
+    position=2,
 )  # fmt: skip
 entry = TimelineView(
     id="0" * 31 + "4", at=AT, event="copy.started.v1", speaker="replicator",
@@ -141,6 +146,10 @@ namespace = NamespaceView(
 audit = AuditView(
     sequence=1, at=AT, tenant="default", actor="admin", action="image.changed", about=IMAGE, command="edit_image",
     before={"description": ""}, after={"description": "x"}, previous="", hash="d" * 64,
+)  # fmt: skip
+certificate = CertificateView(
+    name="vendor", pem="-----BEGIN CERTIFICATE-----\n", subject="CN=vendor", fingerprint="e" * 64, not_before=AT,
+    not_after=AT,
 )  # fmt: skip
 ancestor = AncestorView(version="0" * 31 + "9", image=IMAGE, number="0.9.0", state="DELETED", depth=1)
 user = UserView(assignment=ASSIGNMENT, name="desks", pod="pod-2", seats=2, users=1, wanted=True, last_used=AT)

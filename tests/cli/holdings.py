@@ -57,6 +57,14 @@ def namespace(**changes: Any) -> dict[str, Any]:
     return {"namespace": {"name": "hw", **fields, **changes}, "revision": 6}
 
 
+def certificate(**changes: Any) -> dict[str, Any]:
+    """A certificate by which signatures of images are checked."""
+    return {
+        "name": "vendor", "pem": "-----BEGIN CERTIFICATE-----\n", "subject": "CN=vendor", "fingerprint": "4" * 64,
+        "not_before": AT, "not_after": AT, **changes,
+    }  # fmt: skip
+
+
 def marker(**changes: Any) -> dict[str, Any]:
     """A marker."""
     moved = {"version": VERSION, "number": "1.0.0", "at": AT, "actor": "admin"}

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cli.holdings import gallery, marker
-from cli.responder import JOB, Answer, Asked, Route, image, job, page, placement, problem, version
+from cli.responder import AT, JOB, Answer, Asked, Route, image, job, page, placement, problem, version
 
 Handler = Callable[..., Answer]
 
@@ -36,6 +36,8 @@ class Hub(dict[tuple[str, str], Route]):
         self.versions: dict[tuple[str, str], dict[str, Any]] = {}
         self.placements: dict[tuple[str, str], dict[str, Any]] = {}
         self.markers: dict[tuple[str, str], dict[str, Any]] = {}
+        self.shared: dict[str, dict[str, Any]] = {}
+        self.members: dict[tuple[str, str], dict[str, Any]] = {}
         self.written: list[str] = []
         self.before: Callable[[Asked], Answer | None] = lambda _: None
         self.job: dict[str, Any] = job()
@@ -175,6 +177,33 @@ def _replaced(hub: Hub, asked: Asked, kind: str, name: str) -> Answer:
     return Answer(body=there[name])
 
 
+def _shared(hub: Hub, asked: Asked, name: str) -> Answer:
+    if name not in hub.galleries:
+        return problem(404, "gallery_not_found")
+    empty = {"gallery": "0" * 32, "name": name, "tenant": "default", "sharing": "private", "members": [], "revision": 0}
+    there = hub.shared.get(name, empty)
+    if asked.method == "PUT":
+        if (refusal := stale(asked, there["revision"])) is not None:
+            return refusal
+        hub.shared[name] = there = {**there, **asked.body, "revision": there["revision"] + 1}
+    return Answer(body=there)
+
+
+def _members(hub: Hub, _: Asked, name: str) -> Answer:
+    path = hub.path_of(name)
+    return page(*(one for (of, _), one in hub.members.items() if of == path))
+
+
+def _offer(hub: Hub, asked: Asked) -> Answer:
+    rows = []
+    for image_ in asked.body["images"]:
+        for member in asked.body["members"]:
+            there = {"image": image_, "member": member, "state": "PENDING", "until": asked.body["until"], "updated": AT}
+            hub.members[hub.path_of(image_), member] = there
+            rows.append({"image": image_, "member": member, "state": "PENDING", "code": "", "detail": "", "hint": ""})
+    return page(*rows)
+
+
 def _accepted(number: str) -> Answer:
     return Answer(202, {"job": JOB, "image": "0" * 32, "version": "0" * 32, "number": number})
 
@@ -201,6 +230,10 @@ ROUTES: list[tuple[str, Handler]] = [
     (f"PATCH {_VERSION}/placement", _placement),
     (f"GET {_ONE}/markers", _markers),
     (f"PUT {_ONE}/markers/([^/]+)", _move),
+    ("GET /v1/galleries/([^/]+)/sharing", _shared),
+    ("PUT /v1/galleries/([^/]+)/sharing", _shared),
+    (f"GET {_ONE}/members", _members),
+    ("POST /v1/shares", _offer),
     (f"GET /v1/jobs/{JOB}", lambda hub, _: Answer(body=hub.job)),
     (f"GET {_VERSION}/copies", lambda *_: page()),
 ]

@@ -175,6 +175,40 @@ def test_a_marker_moves_under_the_revision_that_it_was_read_at(
     assert move.headers["if-match"] == '"1"'
 
 
+def test_b13_b14_b17_what_is_done_to_a_source_and_what_holds_its_versions_can_be_said_in_a_file(
+    hub: Hub, gateway: Gateway, imprint: Imprint, file: Path
+) -> None:
+    signature = {"value": "c2lnbmF0dXJl", "key_type": "RSA-PSS", "certificate": "vendor"}
+    text = WHOLE.replace("    details:\n", "    details:\n      hold_until_validated: true\n")
+    source = "source: {pod: pod-1, name: golden}\n"
+    more = f"        plugins: [image_decompression]\n        signature: {json.dumps(signature)}\n"
+    file.write_text(text.replace(source, source + more))
+    result = imprint("apply", "-f", str(file), "--yes")
+    assert result.exit_code == 0, result.output
+    sent = {one.path: one.body for one in gateway.asked if one.method == "POST"}
+    body = sent["/v1/images/lab%2Fdesktop/versions"]
+    assert (body["plugins"], body["signature"]) == (["image_decompression"], signature)
+    assert sent["/v1/images"]["details"]["hold_until_validated"] is True
+    hub.written.clear()
+    file.write_text(text.replace("hold_until_validated: true", "hold_until_validated: false"))
+    result = imprint("apply", "-f", str(file), "--yes")
+    assert "details.hold_until_validated: true → false\n" in result.stdout
+    assert hub.written == ["PATCH /v1/images/lab/desktop"]
+
+
+@pytest.mark.parametrize(
+    "said", ["plugins: image_decompression", "signature: {value: c2lnbmF0dXJl, key_type: DSA, certificate: v}"]
+)
+def test_b13_b14_what_no_import_takes_is_refused_with_its_line(
+    gateway: Gateway, imprint: Imprint, file: Path, said: str
+) -> None:
+    source = "source: {pod: pod-1, name: golden}\n"
+    file.write_text(WHOLE.replace(source, f"{source}        {said}\n"))
+    result = imprint("apply", "-f", str(file), "--yes")
+    assert (result.exit_code, gateway.asked) == (3, [])
+    assert "imprint.yaml:24: images[0].versions[0]." in result.stderr
+
+
 def test_it_asks_before_it_does_anything(hub: Hub, gateway: Gateway, file: Path) -> None:
     words = ["--server", gateway.url, "apply", "-f", str(file)]
     result = CliRunner().invoke(main, words, input="n\n")

@@ -38,6 +38,8 @@ def answers(gateway: Gateway, tmp_path: Path) -> None:
     gateway.on("POST", VERSIONS, accepted())
     gateway.on("DELETE", V1, accepted())
     gateway.on("POST", f"{V1}/restore", Answer(body=version()))
+    gateway.on("POST", f"{V1}/deactivate", Answer(body=version(deactivated=True)))
+    gateway.on("POST", f"{V1}/reactivate", Answer(body=version()))
     for path in (ONE, V1):
         for verb in ("enable", "disable", "protect", "unprotect", "deprecate"):
             gateway.on("POST", f"{path}/{verb}", Answer(204))
@@ -51,6 +53,10 @@ def answers(gateway: Gateway, tmp_path: Path) -> None:
     gateway.on("GET", "/v1/jobs", page(job()))
     (tmp_path / "image.yaml").write_text(FILE)
     (tmp_path / "capsule.json").write_text(json.dumps(CAPSULE))
+    (tmp_path / "golden.sig").write_bytes(b"\x00signature\xff\n")
+    (tmp_path / "golden.b64").write_text("AHNpZ25h\ndHVyZf8K\n")
+    (tmp_path / "empty.sig").write_text(" \n")
+    (tmp_path / "big.sig").write_bytes(b"\x00" * 65_537)
     (tmp_path / "uefi.yaml").write_text("signature_templates: [MicrosoftWindowsTemplate]\n")
 
 
@@ -67,7 +73,7 @@ OPTIONS = (
     " --feature DiskControllerType=NVMe@1.2.0 --hypervisor kvm --gpu a100 --capability secureboot"
     " --plan acme/cad/gold --eula-uri https://a.test/e --require-eula --project lab --property hw.cores=4"
     " --property note=x --end-of-life 2027-01-31T22:00+00:00 --enforce-end-of-life --keep-replicated-locations"
-    " --allow-update-image --hidden"
+    " --allow-update-image --hidden --hold-until-validated"
 )
 EVERYTHING: dict[str, Any] = {
     **MADE, "os_type": "linux", "os_state": "specialized", "generation": "V2", "architecture": "arm64",
@@ -84,7 +90,7 @@ EVERYTHING: dict[str, Any] = {
         "purchase_plan": {"publisher": "acme", "product": "cad", "name": "gold"},
         "properties": {"hw.cores": 4, "note": "x"}, "end_of_life": "2027-01-31T22:00:00+00:00",
         "enforce_end_of_life": True, "allow_deletion_of_replicated_locations": False, "allow_update_image": True,
-        "hidden": True,
+        "hidden": True, "hold_until_validated": True,
     },
 }  # fmt: skip
 PATCHED = {"details": {"min_disk_gib": 20, "end_of_life": None, "properties": {"hw.cores": 4}}, "description": "a b"}
@@ -114,6 +120,8 @@ ASKED: list[tuple[str, str, Any]] = [
     ("disable default/golden --if-match 3", f"POST {ONE}/disable", None),
     ("disable default/golden:1.0.0", f"POST {V1}/disable", None),
     ("enable default/golden 1.0.0", f"POST {V1}/enable", None),
+    ("deactivate default/golden:1.0.0 --if-match 3", f"POST {V1}/deactivate", None),
+    ("reactivate default/golden:1.0.0", f"POST {V1}/reactivate", None),
     ("protect default/golden --cool-down 24", f"POST {ONE}/protect", {"cool_down": 24.0}),
     ("protect default/golden:1.0.0", f"POST {V1}/protect", None),
     (
@@ -172,11 +180,32 @@ def test_a_list_is_narrowed_by_every_filter_that_is_given(gateway: Gateway, impr
     }  # fmt: skip
 
 
+def test_who_uses_a_version_and_where_it_comes_from_is_narrowed_and_sorted_by_any_field(
+    gateway: Gateway, imprint: Imprint
+) -> None:
+    words = ("--where", "pod=pod-1", "--where", "min_seats=2", "--sort", "-last_used")
+    assert "desks" in imprint("image", "users", "default/golden:1.0.0", *words).stdout
+    assert gateway.asked[-1].query == {"pod": "pod-1", "min_seats": "2", "sort": "-last_used"}
+    words = ("--where", "state=DELETED", "--sort", "-depth")
+    assert "0.9.0" in imprint("image", "lineage", "default/golden:1.0.0", *words).stdout
+    assert gateway.asked[-1].query == {"state": "DELETED", "sort": "-depth"}
+
+
 def _vm(name: str = "g", kind: str = "vm") -> dict[str, str]:
     return {"pod": "pod-1", "kind": kind, "name": name, "disks": "all"}
 
 
+PLUGINS = ["image_decompression", "inject_image_metadata"]
+SIGNATURE = {"value": "AHNpZ25hdHVyZf8K", "key_type": "RSA-PSS", "certificate": "vendor"}
 IMPORTS: list[tuple[str, dict[str, Any]]] = [
+    (f"--file g.xz --plugin {PLUGINS[0]} --plugin {PLUGINS[1]}",
+     {"source": _vm("g.xz", "file"), "mode": "clone", "plugins": PLUGINS}),
+    ("--file g.xz --no-plugins", {"source": _vm("g.xz", "file"), "mode": "clone", "plugins": []}),
+    *(
+        (f"--file g --signature {file} --certificate vendor --key-type RSA-PSS",
+         {"source": _vm("g", "file"), "mode": "clone", "signature": SIGNATURE})
+        for file in ("golden.sig", "golden.b64")
+    ),
     ("--vm g", {"source": _vm(), "mode": "clone"}),
     ("--vm g --convert", {"source": _vm(), "mode": "convert"}),
     ("--vm g --snapshot before", {"source": _vm(), "mode": "clone", "snapshot": True, "snapshot_name": "before"}),
@@ -240,8 +269,57 @@ def test_an_image_is_shown_with_its_warnings(gateway: Gateway, imprint: Imprint)
     assert shown.stderr == "Warning: It is DEPRECATED.\\x1b[2J\n"
     shown = imprint("image", "show", "default/golden:1.0.0")
     assert "named by prod" in shown.stdout
+    assert "denied" not in shown.stdout
     assert "goes for good 2026-01-0" in shown.stdout
     assert shown.stderr == "Warning: Its end is near.\n"
+
+
+def test_f6_b14_b17_a_version_is_shown_with_its_signature_its_validations_and_that_its_data_is_denied(
+    gateway: Gateway, imprint: Imprint
+) -> None:
+    result = {"kind": "boot", "status": "Failed", "tool": "t", "detail": "No disk\x1b.", "at": AT}
+    view = version(deactivated=True, signature=SIGNATURE, validations=[result])
+    gateway.on("GET", V1, Answer(body=view))
+    gateway.on("GET", f"/v1/images/{IMAGE}/versions/1.0.0/copies", page(copy(state="PENDING", reason="data_denied")))
+    shown = imprint("image", "show", "default/golden:1.0.0").stdout
+    assert "It came with a signature that holds (RSA-PSS, certificate vendor)." in shown
+    assert "validation boot: Failed  No disk\\x1b." in shown
+    assert "Its data is denied to all but operators." in shown
+    assert "paused: the version's data is denied" in shown
+    result_ = imprint("image", "deactivate", "default/golden:1.0.0")
+    assert result_.stdout == "the data of default/golden:1.0.0 is denied to all but operators\n"
+    result_ = imprint("image", "reactivate", "default/golden:1.0.0")
+    assert result_.stdout == "the data of default/golden:1.0.0 is as accessible as before\n"
+
+
+def test_a6_b17_an_image_is_shown_with_the_number_to_come_and_with_what_holds_its_versions(
+    gateway: Gateway, imprint: Imprint
+) -> None:
+    gateway.on("GET", ONE, Answer(body=image(next_number="1.1.0", details={"hold_until_validated": True})))
+    shown = imprint("image", "show", "default/golden").stdout
+    assert "next version: 1.1.0\n" in shown
+    assert "new use: only of versions that were validated\n" in shown
+
+
+def test_b15_an_import_that_waits_for_its_pod_is_shown_with_its_place(gateway: Gateway, imprint: Imprint) -> None:
+    waiting = job(state="PENDING", position=3)
+    gateway.on("GET", "/v1/jobs", page(waiting, job(state="PROCESSING")))
+    gateway.on("GET", f"/v1/jobs/{JOB}", Answer(body=waiting))
+    gateway.on("GET", f"/v1/jobs/{JOB}/events", page())
+    assert imprint("job", "list").stdout.count("number 3 in line") == 1
+    assert "import of default/golden 1.0.0: PENDING, number 3 in line\n" in imprint("job", "show", JOB).stdout
+
+
+@pytest.mark.parametrize("kind", ["import", "publish", "assign", "delete"])
+def test_a_job_of_any_kind_can_be_given_up(gateway: Gateway, imprint: Imprint, kind: str) -> None:
+    given_up = job(kind=kind, state="CANCELLED")
+    gateway.on("POST", f"/v1/jobs/{JOB}/cancel", Answer(202, given_up))
+    gateway.on("GET", f"/v1/jobs/{JOB}", Answer(body=given_up))
+    gateway.on("GET", f"/v1/images/{IMAGE}/versions/1.0.0/copies", page())
+    result = imprint("job", "cancel", JOB, "--wait")
+    assert (result.exit_code, result.stdout) == (0, f"{kind} of default/golden 1.0.0: CANCELLED\n")
+    gateway.on("POST", f"/v1/jobs/{JOB}/cancel", problem(409, "not_cancellable", hint="Its copies are gone."))
+    assert "hint: Its copies are gone." in imprint("job", "cancel", JOB).stderr
 
 
 def test_a_job_is_shown_with_its_progress_and_tried_again(gateway: Gateway, imprint: Imprint) -> None:
@@ -283,6 +361,13 @@ def test_a_job_is_shown_with_its_progress_and_tried_again(gateway: Gateway, impr
         "import default/golden --pod pod-1 --vm a --kind disk",
         "import default/golden --pod pod-1 --vm a --convert --mode clone",
         "import default/golden --from-version lab/base",
+        "import default/golden --pod pod-1 --vm a --plugin x --no-plugins",
+        "import default/golden --pod pod-1 --vm a --signature golden.sig",
+        "import default/golden --pod pod-1 --vm a --certificate vendor --key-type RSA-PSS",
+        "import default/golden --pod pod-1 --vm a --signature golden.sig --certificate vendor --key-type DSA",
+        "import default/golden --pod pod-1 --vm a --signature empty.sig --certificate vendor --key-type RSA-PSS",
+        "import default/golden --pod pod-1 --vm a --signature big.sig --certificate vendor --key-type RSA-PSS",
+        "deactivate default/golden",
     ],
 )
 def test_a_wrong_command_line_asks_nobody(gateway: Gateway, imprint: Imprint, line: str) -> None:

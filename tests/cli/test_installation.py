@@ -62,7 +62,7 @@ async def test_it_starts_repairs_itself_and_stops_without_a_trace(tmp_path: Path
         assert (tmp_path / "address").read_text().strip() == installation.url
         with pytest.raises(InstallationError, match="already"):
             await Installation(tmp_path, pods=1).__aenter__()
-        async with Client(installation.url) as client:
+        async with installation.client() as client:
             assert [pod.name for pod in await client.pods()] == ["pod-1", "pod-2"]
             child, old = installation.children["catalog"], pids["catalog"]
             assert old is not None
@@ -82,16 +82,16 @@ async def test_it_starts_repairs_itself_and_stops_without_a_trace(tmp_path: Path
 async def test_a_pod_that_drains_or_was_removed_does_not_hold_the_start_up_and_returns_with_a_new_token(
     tmp_path: Path,
 ) -> None:
-    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, Client(house.url) as client:
+    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, house.client() as client:
         await client.set_pod_state("pod-1", "drain")
         await client.set_pod_state("pod-2", "remove")
         enrolment = await client.enroll_pod("pod-2", {"region": "eu"}, hours=1.0)
     said: list[str] = []
-    async with Installation(tmp_path, pods=2, notice=said.append) as house, Client(house.url) as client:
+    async with Installation(tmp_path, pods=2, notice=said.append) as house, house.client() as client:
         assert {pod.name: pod.state for pod in await client.pods()} == {"pod-1": "DRAINING", "pod-2": "REMOVED"}
     assert said == ["pod-2 was removed and is left alone; to have it back: imprint pod enroll pod-2"]
     (tmp_path / "keys" / "connector-pod-2" / keys.ENROLMENT).write_text(enrolment.token)
-    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, Client(house.url) as client:
+    async with Installation(tmp_path, pods=2, notice=lambda _: None) as house, house.client() as client:
         found = client
 
         async def is_back() -> bool:
@@ -113,7 +113,7 @@ async def test_it_never_takes_another_programs_gateway_for_its_own(
         monkeypatch.setattr(ports, "is_free", lambda port: next(first, False) or really(port))
         async with Installation(tmp_path, pods=1, notice=lambda _: None) as installation:
             assert installation.url != other.url
-            async with Client(installation.url) as client:
+            async with installation.client() as client:
                 assert [pod.name for pod in await client.pods()] == ["pod-1"]
         assert other.asked == []
 
@@ -168,6 +168,8 @@ def test_each_private_key_is_given_to_the_one_that_signs_with_it(tmp_path: Path)
         "catalog/manifest": "catalog",
         "connector-pod-1/door.key": "pod-1",
         "gateway/door.key": "gateway",
+        "gateway/https.key": "gateway",
+        "sharing/admin-token.sha256": "sharing",
     }.items():
         file = str(tmp_path / "keys" / key)
         assert [child.name for child in children if file in child.environment.values()] == [owner]
@@ -189,6 +191,14 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
         "catalog/manifest.pub",
         "authority/authority.key",
         "authority/authority.crt",
+        "authority/https.key",
+        "authority/https.crt",
+        "gateway/https.key",
+        "gateway/https.crt",
+        "gateway/https-authority.crt",
+        "admin/https-authority.crt",
+        "admin/token",
+        "sharing/admin-token.sha256",
         *(f"connector-{pod}/enrolment" for pod in ("pod-1", "pod-2")),
         *(f"connector-{pod}/{name}.pub" for pod in ("pod-1", "pod-2") for name in ("ticket", "manifest")),
         *(

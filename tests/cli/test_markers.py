@@ -73,6 +73,20 @@ def test_a_marker_is_shown_with_its_staged_move_and_what_it_named_before(gateway
     assert "frozen" in imprint("marker", "list", "default/golden").stdout
 
 
+def test_markers_are_narrowed_and_sorted_by_any_field(gateway: Gateway, imprint: Imprint) -> None:
+    words = ("--where", "frozen=true", "--where", "min_assignments=1", "--sort", "-number")
+    assert "canary" in imprint("marker", "list", "default/golden", *words).stdout
+    assert gateway.asked[-1].query == {"frozen": "true", "min_assignments": "1", "sort": "-number"}
+
+
+def test_markers_are_read_to_the_last_page(gateway: Gateway, imprint: Imprint) -> None:
+    gateway.on("GET", MARKERS, page(marker(name="a"), next="c-1"), page(marker(name="b")))
+    assert [one["name"] for one in json.loads(imprint("marker", "list", "default/golden", "-o", "json").stdout)] == [
+        "a", "b"
+    ]  # fmt: skip
+    assert gateway.asked[-1].query == {"cursor": "c-1"}
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -209,6 +209,11 @@ def test_a_placement_is_edited_under_the_revision_that_was_named(gateway: Gatewa
     assert imprint("image", "placement", NAME, "--add", "pod-3", "--if-match", "6").exit_code == 3
 
 
+def test_f6_a_placement_whose_data_is_denied_says_so(gateway: Gateway, imprint: Imprint) -> None:
+    gateway.on("GET", f"{ONE}/placement", Answer(body=placement(state="PAUSED", denied=True)))
+    assert "PAUSED (the version's data is denied): 1 of 3" in imprint("image", "placement", NAME).stdout
+
+
 def test_a_placement_is_paused_and_resumed(gateway: Gateway, imprint: Imprint) -> None:
     for verb in ("pause", "resume"):
         assert "PAUSED" in imprint("image", verb, NAME).stdout

@@ -338,7 +338,7 @@ def test_a_source_is_released_by_its_own_item_and_discarded_without_its_replicas
     manifest = one.prepare(task).manifest
     for number, name in ((1, "alpha"), (2, "zeta")):
         assert one.copy(asked(one, task.version, manifest, number, datastore=name)).network == 0
-    assert release(one.backend, Release(version=task.version, saga="", source=source))
+    assert not release(one.backend, Release(version=task.version, saga="", source=source))
     discard(one.backend, Discard(version=task.version, saga=""))
     assert standing(one, task.version) == {"alpha": ("1",), "zeta": ("2",)}
 

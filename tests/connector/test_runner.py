@@ -39,13 +39,13 @@ async def test_the_size_of_a_source_is_told_and_told_again_while_it_is_read(
     go, prepare = threading.Event(), carrying.prepare
 
     def slow(*arguments: Any) -> Any:
-        *rest, inspected = arguments
+        *rest, inspected, stepped = arguments
 
         def held(size: int) -> None:
             inspected(size)
             go.wait(10)
 
-        return prepare(*rest, held)
+        return prepare(*rest, held, stepped)
 
     monkeypatch.setattr(carrying, "prepare", slow)
     async with running(Desk(pod, heartbeat=0.01)) as desk:

@@ -136,6 +136,47 @@ def test_an_import_keeps_what_the_image_expects_and_what_the_quotas_leave(world:
     assert (begun.room, begun.expects, begun.snapshot) == (5, expects, "before")
 
 
+PLUGINS = ("inject_image_metadata", "image_decompression")
+
+
+def stepped(position: int = 2, attempt: int = 1) -> messages.ImportStepped:
+    return messages.ImportStepped(version=VERSION, attempt=attempt, position=position)
+
+
+STEPPED = from_pods.SourceStepped(version=VERSION, attempt=1, step="image_decompression", position=2, steps=2)
+
+
+def test_b13_a_step_of_the_pod_is_told_once_and_the_work_goes_on(world: World) -> None:
+    world.hear(requested(plugins=PLUGINS))
+    begun = world.task()
+    assert isinstance(begun, Import)
+    assert begun.plugins == PLUGINS
+    assert world.hear(stepped()) == [STEPPED]
+    assert same_work(begun, world.task()), "what was told changes nothing about the work"  # type: ignore[arg-type]
+    assert world.hear(stepped()) == []
+    assert world.hear(stepped(attempt=2)) == []
+    assert world.hear(import_done()) == [PREPARED]
+    assert world.hear(stepped()) == []
+
+
+def test_b13_a_step_whose_end_was_not_told_is_told_with_the_end_of_the_import(world: World) -> None:
+    world.hear(requested(plugins=PLUGINS))
+    assert world.hear(import_done()) == [STEPPED, PREPARED]
+
+
+def test_b13_an_import_that_fails_tells_of_no_steps(world: World) -> None:
+    world.hear(requested(plugins=PLUGINS))
+    assert world.hear(import_rejected()) == [REJECTED]
+
+
+def test_b13_a_sign_of_life_is_told_while_its_import_is_the_one_that_is_wanted(world: World) -> None:
+    begun = messages.ImportBegun(version=VERSION, attempt=1)
+    assert world.hear(begun) == []
+    world.hear(requested(plugins=PLUGINS))
+    assert world.hear(begun) == [STARTED]
+    assert world.hear(messages.ImportBegun(version=VERSION, attempt=2)) == []
+
+
 def test_an_inspection_is_told_while_its_import_is_the_one_that_is_wanted(world: World) -> None:
     word = messages.ImportInspected(version=VERSION, attempt=1, size=7)
     assert world.hear(word) == []
@@ -229,6 +270,16 @@ def test_a_discard_is_carried_out_whenever_it_comes_and_nothing_begins_after_it(
         assert world.task() is None
 
 
+def test_b3_a_source_that_is_kept_is_told_with_the_reason(world: World) -> None:
+    world.hear(RELEASED)
+    task = world.task()
+    assert isinstance(task, Release)
+    assert world.hear(messages.Released(done=task, kept="it was written to")) == [
+        from_pods.SourceKept(version=VERSION, why="it was written to")
+    ]
+    assert world.task() is None
+
+
 def test_a_release_is_carried_out_once_and_told_when_the_source_is_gone(world: World) -> None:
     world.hear(requested(mode="convert"))
     world.hear(import_done())
@@ -236,11 +287,13 @@ def test_a_release_is_carried_out_once_and_told_when_the_source_is_gone(world: W
     task = world.task()
     assert isinstance(task, Release)
     assert world.hear(requested(mode="convert")) == []
-    assert world.hear(messages.Released(done=task, gone=True)) == [from_pods.SourceDeleted(version=VERSION)]
+    assert world.hear(messages.Released(done=task)) == [from_pods.SourceDeleted(version=VERSION)]
     assert world.task() is None
-    assert world.hear(messages.Released(done=task, gone=True)) == []
+    assert world.hear(messages.Released(done=task)) == []
     world.hear(RELEASED)
-    assert world.hear(messages.Released(done=task, gone=False)) == []
+    assert world.hear(messages.Released(done=task, kept="another has its name")) == [
+        from_pods.SourceKept(version=VERSION, why="another has its name")
+    ]
 
 
 def test_a_copy_is_made_told_and_closed(world: World) -> None:

@@ -26,10 +26,12 @@ from contracts.requests import (
     MoveMarker,
     Origin,
     PublishVersion,
+    RecordValidation,
     RestoreVersion,
     RetryJob,
     RollbackMarker,
     RunRetention,
+    SetDataAccess,
     SetDeprecation,
     SetEnabled,
     SetProtection,
@@ -85,7 +87,13 @@ class Weather(Bus):
             {"end_of_life": soon},
             {"size": 3},
         )
-        fixed = {"allow_deletion_of_replicated_locations": pick.random() < 0.7}
+        fixed = pick.choice(
+            (
+                {"allow_deletion_of_replicated_locations": pick.random() < 0.7},
+                {"hold_until_validated": pick.random() < 0.4},
+            )
+        )
+        result = {"kind": pick.choice(("boot", "scan")), "status": pick.choice(("Succeeded", "Succeeded", "Failed"))}
         bound = {"marker": "prod"} if pick.random() < 0.7 else {"number": version.number}
         desks: dict[str, Any] = {"customisation": Customisation(host_name="d-{n}"), "pods": tuple(pick.sample(PODS, 2))}
         orders: list[tuple[type, dict[str, Any]]] = [
@@ -96,6 +104,8 @@ class Weather(Bus):
             (SetEnabled, (whole if sometimes else one | own) | {"enabled": pick.random() < 0.6}),
             (SetProtection, (whole if sometimes else one) | {"protected": pick.random() < 0.4, "cool_down": 5.0}),
             (SetDeprecation, (whole if sometimes else one) | {"state": pick.choice(("ACTIVE", "ACTIVE", "OBSOLETE"))}),
+            *[(RecordValidation, one | result)] * 2,
+            (SetDataAccess, one | own | {"active": pick.random() < 0.7}),
             (EditVersion, one | own | {"changes": pick.choice(edits)}),
             (EditImage, whole | {"changes": {"details": fixed}}),
             (EditTags, whole | {"set": {"k": str(pick.random())[:6]}}),

@@ -41,8 +41,8 @@ from contracts.requests import (
 from core.driver import START, Driver
 from runtime.work import Emitted, Reminder
 
-ADA = Actor(tenant="acme", name="ada")
-EVE = Actor(tenant="evil", name="eve")
+ADA = Actor(tenant="acme", name="ada", roles=("owner",))
+EVE = Actor(tenant="evil", name="eve", roles=("owner",))
 SETTINGS = CatalogSettings(data="", intake_tenants="jenkins=acme, packer = lab")
 SOURCE = Source(pod="pod-1", name="golden")
 BROKEN = Failure(code="io_error", step="transfer", text="the disk broke")
@@ -65,8 +65,8 @@ def vouched(version: str, manifest: Manifest) -> Manifest:
 class World(Driver):
     """A driver of the catalog with pods pod-1 to pod-3 enrolled."""
 
-    def __init__(self, *, pods: int = 3) -> None:
-        super().__init__(reactions(Config(SETTINGS, vouched)))
+    def __init__(self, *, pods: int = 3, settings: CatalogSettings = SETTINGS) -> None:
+        super().__init__(reactions(Config(settings, vouched)))
         self._command = itertools.count(1)
         for n in range(1, pods + 1):
             self.say(PodEnrolled(pod=f"pod-{n}", hypervisor="qemu", revision=1), "replicator")

@@ -194,9 +194,16 @@ class House(Driver):
         """The catalog says ``body``; what the replicator said to that, and to itself at once."""
         return self.events(self.say(body, "catalog", saga=SAGA) + self.pass_time(0))
 
-    def asked(self, kind: type[Command], *, tenant: str = TENANT, **fields: Any) -> tuple[Any, list[Any]]:
+    def sharing(self, *bodies: Any) -> list[Any]:
+        """Sharing says ``bodies``; what the replicator said to that, and to itself at once."""
+        said = [one for body in bodies for one in self.say(body, "sharing")]
+        return self.events(said + self.pass_time(0))
+
+    def asked(
+        self, kind: type[Command], *, tenant: str = TENANT, actor: Actor | None = None, **fields: Any
+    ) -> tuple[Any, list[Any]]:
         """Somebody of ``tenant`` gives a command about the version; the reply, and what was said."""
-        actor, before = Actor(tenant=tenant, name="ann"), len(self.emitted)
+        actor, before = actor or Actor(tenant=tenant, name="ann", roles=("owner",)), len(self.emitted)
         reply = self.ask(kind(id=self.new_id(), actor=actor, **{"version": VERSION} | fields))
         self.pass_time(0)
         return reply, self.events(self.emitted[before:])

@@ -27,6 +27,7 @@ from contracts.manifest import Source
 from contracts.requests import (
     Accepted,
     Actor,
+    CancelJob,
     CancelPublish,
     Command,
     CreateGallery,
@@ -38,6 +39,7 @@ from contracts.requests import (
     RemoveCopy,
     RepairCopy,
     RestoreVersion,
+    SetDataAccess,
     SetEnabled,
     UnpublishVersion,
     command_id,
@@ -60,7 +62,7 @@ PODS = 3
 HORIZON = 4 * 3600.0
 """Virtual seconds by which every saga has ended."""
 STEPS = 20_000
-ACTOR = Actor(tenant="acme", name="ann")
+ACTOR = Actor(tenant="acme", name="ann", roles=("owner",))
 SETTINGS = CatalogSettings(data="", import_deadline=200.0, publish_deadline=300.0)
 CATALOG = CatalogConfig(SETTINGS, vouched)
 
@@ -78,6 +80,8 @@ class Weather:
     """What people do to a publish while it is under way, at most so many things."""
     mark: int = 0
     """How often at most they disable, enable, delete or restore the version meanwhile."""
+    deny: int = 0
+    """How often at most they deny its data, or allow it again; in the end it is allowed."""
     temper: Temper = field(default_factory=Temper)
 
 
@@ -100,6 +104,8 @@ MEDDLING = Weather(
 """People change their minds, pods lose what they had and find what they dropped."""
 MARKING = replace(MEDDLING, mark=4)
 """They also disable and delete what is published, softly or for good, and bring some of it back."""
+DENYING = replace(MEDDLING, deny=4)
+"""They also deny the data of what is copied, and allow it again."""
 
 
 @dataclass(order=True)
@@ -159,9 +165,12 @@ class Simulation:
             if self.steps > STEPS or self.time > HORIZON:
                 raise Violation(f"a saga does not end: {list(self.catalog.all(JOB).values())}")
             self._step()
-        jobs_made = {one.job for one in self.accepted.values()}
-        truth.check_end(self.catalog, self.replicator, self.pods, commands=len(jobs_made))
+        truth.check_end(self.catalog, self.replicator, self.pods, commands=len(self._jobs()))
         return self
+
+    def _jobs(self) -> set[str]:
+        """The jobs that were to be made."""
+        return {one.job for one in self.accepted.values()}
 
     def outcome(self) -> tuple[Any, ...]:
         """The end state without what may differ between orders: ids, times, revisions."""
@@ -224,7 +233,9 @@ class Simulation:
             driver.deliver(message, crash=True)
             self._redeliver(to, message)
             return
-        self._said(driver.deliver(message))
+        said = driver.deliver(message)
+        self._heard(to, message)
+        self._said(said)
         if isinstance(driver.reply, Accepted):
             self.accepted.setdefault(message.id, driver.reply)
         elif isinstance(driver.reply, Problem) and self.weather.meddle:
@@ -236,12 +247,16 @@ class Simulation:
         if to is Speaker.CATALOG:
             self._user()
 
+    def _heard(self, to: Speaker, message: Message[Any]) -> None:
+        """A service has taken a message in."""
+
     def _redeliver(self, to: Speaker, message: Message[Any]) -> None:
         self.later(self.rng.uniform(0.1, 30), lambda: self._deliver(to, message))
 
     def _said(self, said: list[Emitted]) -> None:
         for one in said:
             truth.check_word(one.event, self.pods, self._counted)
+            truth.check_access(one.event, self.replicator)
             kind = type(one.event)
             message = Message(one.id, str(SPEAKER_OF[kind]), one.at, one.saga, one.event)
             if STREAM_OF[kind] == "TO_PODS":
@@ -345,10 +360,14 @@ class Simulation:
         else:
             terms = {"terms": Terms(all_or_nothing=self._chance(0.5))}
             if self._chance(0.5):
-                terms["targets"] = Targets(kind="list", pods=tuple(self.rng.sample(sorted(self.pods), 2)))
+                terms["targets"] = Targets(kind="list", pods=tuple(self.rng.sample(self._targets(), 2)))
         self._ask(PublishVersion(actor=ACTOR, id=self._key(), image="default/win", number=self._number(), **terms))
         if self.weather.meddle:
             self._meddle()
+
+    def _targets(self) -> list[str]:
+        """The pods that the user may publish to."""
+        return sorted(self.pods)
 
     def _number(self) -> str:
         return self.accepted[self.commands[0].id].number
@@ -359,18 +378,30 @@ class Simulation:
             self.later(self.rng.uniform(0, 200), self._change_mind)
         for _ in range(self.rng.randint(0, self.weather.mark) if self.weather.mark else 0):
             self.later(self.rng.uniform(0, 600), self._mark)
+        for _ in range(self.rng.randint(0, self.weather.deny) if self.weather.deny else 0):
+            self.later(self.rng.uniform(0, 600), lambda: self._deny(active=self._chance(0.3)))
         self.later(400, lambda: self._steer(PausePlacement, resume=True))  # after the last of them has arrived
+        if self.weather.deny:
+            self.later(800, lambda: self._deny(active=True))
 
     def _mark(self) -> None:
-        """Disable, enable, delete or restore the version."""
+        """Disable, enable, delete or restore the version, or cancel its deletion."""
         told: dict[str, Any] = {"actor": ACTOR, "id": self._id(), "image": "default/win", "number": self._number()}
-        match self.rng.randint(0, 4):
+        match self.rng.randint(0, 5):
             case 0 | 1:
                 self._tell(SetEnabled(**told, enabled=self._chance(0.7)))
             case 2 | 3:
                 self._tell(DeleteVersion(**told, bypass_soft_delete=self._chance(0.4)))
             case 4:
                 self._tell(RestoreVersion(**told))
+            case 5:
+                for job in [id for id, one in self.catalog.all(JOB).items() if one.kind == "delete"]:
+                    self._tell(CancelJob(actor=ACTOR, id=self._id(), job=job))
+
+    def _deny(self, *, active: bool) -> None:
+        """Deny the data of the version, or allow it again."""
+        told: dict[str, Any] = {"actor": ACTOR, "id": self._id(), "image": "default/win", "number": self._number()}
+        self._tell(SetDataAccess(**told, active=active))
 
     def _change_mind(self) -> None:
         pod = self.rng.choice(sorted(self.pods))

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.audit import INSERT
-from catalog.documents import AUDIT, AUDIT_HEAD
 from catalog.watched import WATCHED
 from contracts.audit import Fault, Tip, verify
 from contracts.definition import Flavour
@@ -39,6 +38,7 @@ from contracts.requests import (
 from contracts.views import AuditView
 from core.catalog_world import ADA, EVE, MIGRATIONS, SOURCE, World, available, copying, failed, planned, refused
 from core.pools_world import Pools, seat
+from runtime.audited import AUDIT, AUDIT_HEAD
 from runtime.store import from_epoch
 
 ROOT_OF_ACME = Actor(tenant="acme", name="root", roles=("operator",))

@@ -233,12 +233,6 @@ def test_f10_a_deletion_does_not_hang_on_a_pod_that_is_away() -> None:
     assert (world.stage(version), world.job_state(reply.job)) == ("DELETED", "SUCCESS")
 
 
-def test_f10_a_deletion_is_not_cancelled() -> None:
-    world, _, _ = published()
-    reply = world.delete()
-    assert "Restore" in str(refused(world.cancel_job(reply.job), "not_cancellable").hint)
-
-
 def test_f10_a_source_pod_that_is_away_is_told_again_until_it_is_back() -> None:
     world = Lives()
     world.deployed()

@@ -75,7 +75,8 @@ def test_a3_all_of_these_are_names_of_galleries(name: str) -> None:
 def test_a3_a_name_that_looks_like_an_id_is_refused_however_the_gallery_comes_about() -> None:
     world, name = World(), "0" * 31 + "a"
     assert refused(create(world, name), "gallery_name_invalid").data == {"field": "name"}
-    refused(world.register("base", gallery=name), "gallery_name_invalid")
+    refused(world.register("base", gallery=name), "gallery_not_found")
+    refused(world.import_(f"{name}/base"), "gallery_not_found")
 
 
 def test_a3_a_gallery_holds_no_galleries() -> None:

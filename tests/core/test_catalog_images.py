@@ -154,7 +154,7 @@ def test_g1_a_tenant_can_neither_edit_nor_tag_a_standard_image_and_an_operator_o
     gold = world.register("gold", PROVIDER, image_class="standard").id
     refused(edit(world, gold, description="mine"), "class_read_only")
     refused(tag(world, gold, set={"a": "b"}), "class_read_only")
-    plain = Actor(tenant="house", name="otto")
+    plain = Actor(tenant="house", name="otto", roles=("owner",))
     refused(edit(world, gold, plain, description="mine"), "class_read_only")
     other = Actor(tenant="acme", name="root", roles=("operator",))
     assert edit(world, gold, other, description="ours").description == "ours"
@@ -176,6 +176,7 @@ CHANGES: dict[str, Any] = {
     "details.memory_mib": {"min": 1024},
     "details.end_of_life": "2031-01-01T00:00:00Z",
     "details.enforce_end_of_life": True,
+    "details.hold_until_validated": True,
     "details.block_deletion_before_end_of_life": True,
     "details.allow_deletion_of_replicated_locations": False,
     "details.release_notes_uri": "https://example.com/notes",
@@ -196,6 +197,7 @@ FIXED: dict[str, Any] = {
     "generation": "V1",
     "architecture": "arm64",
     "latest": "9.9.9",
+    "next_number": "9.9.9",
     "created": "2001-01-01T00:00:00Z",
     "revision": 77,
     "updated": "2001-01-01T00:00:00Z",
@@ -204,6 +206,7 @@ FIXED: dict[str, Any] = {
     "desktop_kind": "VOI",
     "flavour": "notebook",
     "visibility": "public",
+    "member_status": "ACCEPTED",
     "tags": {"a": "b"},
     "usable": True,
     "versions": 5,

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.documents import IMAGE, JOB, NUMBER, VERSION, number_key
 from contracts.errors import Failure
-from contracts.events.from_pods import SourceDeleted
+from contracts.events.from_pods import SourceDeleted, SourceKept
 from contracts.events.hub import PodConnected, PodDisconnected, VersionDeployed, VersionFailed
 from contracts.events.intake import ImageBuilt, ImageBuiltV1
 from contracts.manifest import Source
@@ -107,6 +107,27 @@ def test_a_convert_is_released_until_its_pod_is_back_and_once_more() -> None:
     world.say(PodConnected(pod="pod-1", revision=100), "replicator")
     assert world.said(world.pass_time(SETTINGS.discard_interval)) == ["source.released"]
     assert not world.under_way
+
+
+def test_b3_a_convert_whose_source_was_kept_says_so_once_and_by_its_own_pod_only() -> None:
+    world = World()
+    version = world.import_(mode="convert").version
+    early = SourceKept(version=version, why="it was written to")
+    world.say(early, "pod:pod-1")
+    world.prepared(version)
+    world.say(SourceKept(version=version, why="forged"), "pod:pod-2")
+    assert world.version(version).warnings == ()
+    for _ in range(2):
+        world.say(SourceKept(version=version, why="it was written to" + "!" * 9999), "pod:pod-1")
+    (warning,) = world.version(version).warnings
+    assert warning.startswith("the source was not deleted: it was written to")
+    assert len(warning) < 600
+    assert not world.under_way
+    assert world.state(version) == "DEPLOYMENT_DONE"
+    clone = world.import_().version
+    world.prepared(clone)
+    world.say(SourceKept(version=clone, why="x"), "pod:pod-1")
+    assert world.version(clone).warnings == ()
 
 
 def test_a_convert_whose_source_is_gone_is_released_no_more() -> None:

@@ -30,6 +30,7 @@ from contracts.requests import (
     ListVersions,
     MoveMarker,
     Request,
+    SetDataAccess,
     SetDeprecation,
     SetEnabled,
 )
@@ -413,6 +414,7 @@ VERSION_FILTERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "available": ("3", lambda one: one.copies.available == 3),
     "hidden": ("true", lambda one: one.hidden),
     "protected": ("false", lambda one: not one.protected),
+    "deactivated": ("true", lambda one: one.deactivated),
     "exclude_from_latest": ("true", lambda one: one.exclude_from_latest),
     "job": ("", lambda one: one.job == ""),
     "marker": ("prod", lambda one: "prod" in one.markers),
@@ -445,6 +447,8 @@ def numbers() -> World:
         command = EditVersion(id=world.command_id(), actor=ADA, image="base", number=number, changes=changes)
         assert not isinstance(world.ask(command), Problem)
     world.ask(SetEnabled(id=world.command_id(), actor=ADA, image="base", number="1.4.0", enabled=False))
+    denied = SetDataAccess(id=world.command_id(), actor=ADA, image="base", number="1.5.0", active=False)
+    assert not isinstance(world.ask(denied), Problem)
     moved = world.ask(MoveMarker(id=world.command_id(), actor=ADA, image="base", marker="prod", number="1.2.0"))
     assert not isinstance(moved, Problem), moved
     return world

@@ -1,6 +1,7 @@
 """Lists of assignments, seats, galleries and the audit log: every documented field filters, and sorts where it can."""
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from catalog.documents import ASSIGNMENT
 from catalog.domain.number import rank
 from catalog.filters import Field, milliseconds
 from catalog.queries import assignments, audit, galleries, listing
@@ -157,7 +159,9 @@ def shown(view: Any, field: str) -> Any:
             value = getattr(view.soft_delete, field)
         case _:
             value = getattr(view if field in view.__struct_fields__ else view.seat, field)
-    return milliseconds(value) if isinstance(value, datetime) else "" if value is None else value
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    return "" if value is None else int(value) if isinstance(value, bool) else value
 
 
 def meets(view: Any, name: str, text: str, fields: Mapping[str, Field]) -> bool:
@@ -240,7 +244,7 @@ LISTS = {
         zoo,
         ListGalleries(actor=ADA),
         galleries.FIELDS,
-        frozenset({"id", "quota", "usage"}),
+        frozenset({"id", "quota", "usage", "sharing", "public_name", "roles"}),
         {
             "name": "z-2", "tenant": "acme", "description": "of the lab", "images": "2", "min_images": "1",
             "max_images": "0", "versions": "3", "min_versions": "1", "bytes": "0", "min_bytes": "1",
@@ -482,3 +486,53 @@ async def test_a_cursor_of_another_list_or_order_is_refused_or_a_place_in_this_o
                 assert not isinstance(reply, Problem) or reply.code == "bad_request"
         for cursor in ("x", "W10=", "W1tdXQ=="):
             refused(await ask(reader, msgspec.structs.replace(case.query, cursor=cursor)), "bad_request")
+
+
+async def test_what_assignments_are_sorted_by_follows_every_change_of_them(tmp_path: Path) -> None:
+    """The rows that triggers keep are those that the assignments themselves give."""
+    world, path = Pools(), tmp_path / "db"
+    rows = "SELECT tenant, field, value, name, id FROM {} ORDER BY 1, 2, 3, 4, 5"
+    async with stored(world, path, MIGRATIONS):
+        pass
+
+    def same() -> int:
+        there = {id for kind, id in world.documents if kind == "assignment"}
+        with sqlite3.connect(path) as connection:
+            for id in there:
+                connection.execute(
+                    "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+                    ("assignment", id, world.documents["assignment", id].decode()),
+                )
+            for (id,) in connection.execute("SELECT id FROM documents WHERE kind = 'assignment'").fetchall():
+                if id not in there:
+                    connection.execute("DELETE FROM documents WHERE kind = 'assignment' AND id = ?", (id,))
+            found = connection.execute(rows.format("assignment_facts")).fetchall()
+            assert found == connection.execute(rows.format("assignment_facts_now")).fetchall()
+        connection.close()
+        return len(found)
+
+    (_, second), id = world.ready(versions=2)
+    sorts = len(assignments.FIELDS) - 1  # names have an index of their own
+    assert same() == sorts
+    world.move(number=second.number)
+    assert same() == sorts
+    world.report(id, "pod-1", "UPDATING")
+    assert same() == sorts
+    world.synced(id)
+    world.edit(seats=9, shape={"vcpus": 8})
+    assert same() == sorts
+    world.add_disk(DataDisk(lun=7, size_gib=3))
+    assert same() == sorts
+    world.register("other")
+    world.published("other", pods=("pod-1", "pod-2"))
+    world.move(image="other")
+    world.switch("other")
+    assert same() == sorts
+    world.duplicate("more")
+    assert same() == 2 * sorts
+    for name in ("desks", "more"):
+        world.drop(name, force=True)
+    for one in list(world.all(ASSIGNMENT)):
+        for pod in ("pod-1", "pod-2"):
+            world.report(one, pod, "REMOVED")
+    assert same() == 0

@@ -7,12 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from catalog.aging import JobAged
 from catalog.documents import GALLERY, GALLERY_NAME, IMAGE, ROSTER, SHELF, TALLY, VERSION, gallery_key
+from catalog.handlers import LOCAL
 from catalog.queries import queries
 from contracts.requests import GetGallery, GetQuota, GetVersion, ListImages, ListJobs
 from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, World, manifest
 from core.driver import START
 from runtime import migrations
+from runtime.access import Access, Roles
 from runtime.store import Outcome, Store
 from runtime.work import Batch
 
@@ -93,7 +96,8 @@ async def test_a_database_of_before_is_filled_with_what_would_have_been_kept(tmp
         jobs = (await ask(ListJobs(actor=ADA))).items
         assert len(jobs) == 6
         due = await store.due(START.timestamp() + 91 * 24 * 3600, 100)
-        assert {msgspec.json.decode(one.body)["job"] for one in due} >= {one.id for one in jobs}
+        bodies = [msgspec.json.decode(one.body, type=LOCAL) for one in due]
+        assert {one.job for one in bodies if isinstance(one, JobAged)} >= {one.id for one in jobs}
 
 
 @pytest.mark.parametrize("again", [1, 2])
@@ -128,3 +132,51 @@ async def test_the_store_writes_images_anew_and_lists_follow(tmp_path: Path, aga
         )
         await write(None)
         assert (await found(), await found(text="second")) == (0, 0)
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["alone", "with an edit"])
+async def test_e1_the_store_writes_offers_answers_and_grants_anew_and_lists_follow(
+    tmp_path: Path, edited: bool
+) -> None:
+    """By the very statement that the store uses, also in one with an edit of the image."""
+    async with Store.open(tmp_path / "db", MIGRATIONS) as store:
+        world, id = World(), "1" * 32
+        world.register()
+        ((_, body),) = [one for one in world.documents.items() if one[0][0] == "image"]
+        image = IMAGE.decode(body)
+
+        async def write(image: Any, *offers: str) -> None:
+            batch = Batch(new_id=lambda: "0" * 32)
+            batch.changed[IMAGE.name, id] = image
+            granted = {"beta": Roles(roles=("reader",), revision=1)} if "beta" in offers else {}
+            batch.changed["access", f"i/{id}"] = Access(grants=granted)
+            batch.changed["access", "g/acme/default"] = Access(grants=granted, sharing="groups", members=offers)
+            await store.commit(batch, Outcome())
+
+        async def scopes() -> dict[str, int]:
+            rows = await store.reader.rows("SELECT scope, count(*) FROM image_facts GROUP BY scope")
+            return {str(scope): int(count) for scope, count in rows}
+
+        async def reached() -> set[str]:
+            return {str(one) for (one,) in await store.reader.rows("SELECT principal FROM gallery_reach")}
+
+        await write(image)
+        facts = (await scopes())["acme"]
+        steps: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+            (("beta", "gamma"), ("+beta",)),
+            (("beta", "gamma"), ("+beta", "@gamma")),
+            (("gamma",), ("@gamma",)),
+            (("gamma",), ("@gamma",)),
+            ((), ()),
+        )
+        for n, (shared, listed) in enumerate(steps):
+            image = msgspec.structs.replace(image, shared=shared, listed=listed)
+            if edited:
+                image = msgspec.structs.replace(image, description=f"step {n}", tags={f"t{n}": "x"})
+            await write(image, *shared)
+            more = 2 if edited else 0  # a tag has two facts
+            expected = {"acme": facts + more} | dict.fromkeys(listed, facts + more)
+            assert await scopes() == expected | {f"~{one}": 1 for one in shared}
+            assert await reached() == set(shared)
+        await write(None)
+        assert await scopes() == {}

@@ -84,6 +84,10 @@ class Weather(Pools):
             case 10 if pick.random() < 0.3:
                 if isinstance(self.drop(name, force=pick.random() < 0.5), Problem):
                     self.assign(name, pods=PODS)
+            case 11:
+                for assignment in self.all(ASSIGNMENT).values():
+                    if pick.random() < 0.5:
+                        self.cancel_job(assignment.job)
             case _:
                 self.some_report()
         if pick.random() < 0.8:
@@ -167,7 +171,7 @@ class Weather(Pools):
             for key in (f"{id}/{pod}" for pod in own):
                 self.check_uses(key, pools[key], assignment.name)
         for version, uses in self.all(USES).items():
-            assert all(using.use_of(pools[key], version, use.name) == use for key, use in uses.by.items())
+            assert all(using.use_of(pools[key], version, use.name, use.tenant) == use for key, use in uses.by.items())
         hosted = {(id, pod) for pod, one in self.all(HOSTED).items() for id in one.assignments}
         assert hosted == {(key.partition("/")[0], key.partition("/")[2]) for key in pools}
         bound = {id for markers in self.all(MARKERS).values() for marker in markers.by.values() for id in marker.bound}
@@ -175,7 +179,7 @@ class Weather(Pools):
 
     def check_uses(self, key: str, pool: Pool, name: str) -> None:
         for version in using.versions(pool):
-            assert self.uses(version).by.get(key) == using.use_of(pool, version, name)
+            assert self.uses(version).by.get(key) == using.use_of(pool, version, name, "acme")
 
 
 def weather(seed: int, steps: int = 60) -> None:
@@ -198,7 +202,7 @@ def weather(seed: int, steps: int = 60) -> None:
             assert using.versions(pool) == {pool.wanted}
     for assignment in world.all(ASSIGNMENT).values():
         job = world.job(assignment.job)
-        assert job.__struct_config__.tag in ("SUCCESS", "PARTIAL", "FAILURE"), job
+        assert job.__struct_config__.tag in ("SUCCESS", "PARTIAL", "FAILURE", "CANCELLED"), job
     assert not [name for name in world.reminders if name.startswith(("pools/", "follow/", "rollout/", "stands/"))]
 
 

@@ -12,8 +12,9 @@ import pytest
 from catalog.documents import COPY, VERSION
 from catalog.domain import importing, publishing
 from catalog.domain.asked import asked
+from catalog.domain.happening import evolve
 from catalog.domain.states import TransitionError
-from catalog.domain.version import Version, evolve
+from catalog.domain.version import Version
 from contracts.errors import Failure
 from contracts.events.from_pods import SourcePrepared, SourceRejected, SourceStarted
 from contracts.events.hub import PlacementRefused, PodConnected, PodDisconnected, PodEnrolled, Targets, VersionStarted

@@ -552,12 +552,17 @@ PLANS = {
         listed("assignments", "name", "tenant = ? AND (name) > (?)", "ASC"),
         "assignments_by_name (<expr>=? AND <expr>>?)",
     ),
+    "assignments by anything else": (
+        listed("assignment_places", "value, name", "tenant = ? AND field = ? AND (value, name) > (?, ?)", "ASC"),
+        "SEARCH f USING PRIMARY KEY (tenant=? AND field=? AND (value,name)>(?,?))",
+    ),
     "a timeline": (jobs.TIMELINE, "timeline_by_saga (saga=? AND seq>?)"),
     "copies of a job": (jobs.COPIES, "sqlite_autoindex_documents_1 (kind=? AND id>? AND id<?)"),
     "galleries": (
         listed(galleries.GALLERIES, "id", "id > ? AND id < ?", "ASC"),
         "sqlite_autoindex_documents_1 (kind=? AND id>? AND id<?)",
     ),
+    "imports that wait": (jobs.POSITIONS, "versions_waiting (<expr>=? AND id<?)"),
     "audit": (entries("sequence > ?"), "INTEGER PRIMARY KEY (rowid>?)"),
     "audit, the newest first": (entries("sequence < ?", "DESC"), "INTEGER PRIMARY KEY (rowid<?)"),
     "audit of one thing": (entries("about = ? AND sequence > ?"), "audit_by_about (about=? AND seq"),

@@ -18,6 +18,7 @@ from catalog.domain.publication import Publication, announce, recount
 from contracts.events.hub import CopyPlanned, PlacementPlanned, Targets
 from contracts.names import copy_id
 from core.catalog_world import (
+    SETTINGS,
     World,
     announced,
     available,
@@ -307,3 +308,19 @@ def test_the_catalog_agrees_with_the_replicator_whatever_is_done(seed: int, in_o
     assert all(world.job_state(job) in ("SUCCESS", "PARTIAL", "FAILURE", "CANCELLED") for job in jobs)
     assert world.version(model.version).usable == (end in ("AVAILABLE", "PARTIALLY_AVAILABLE"))
     assert world.under_way == {}
+
+
+def test_a_size_that_is_told_after_the_copies_moves_a_version_of_which_the_deadline_passed() -> None:
+    world = World()
+    made = world.deployed()
+    world.publish(targets=Targets(kind="list", pods=("pod-2", "pod-3")))
+    world.copy(announced(made.version, 2))
+    for pod in ("pod-2", "pod-3"):
+        world.copy(planned(made.version, pod, wanted=2))
+    world.copy(available(made.version, "pod-2"))
+    world.pass_time(SETTINGS.publish_deadline + SETTINGS.publish_margin)
+    assert world.state(made.version) == "PARTIALLY_AVAILABLE"
+    world.copy(cancelled(made.version, "pod-3", wanted=False))
+    assert world.state(made.version) == "PARTIALLY_AVAILABLE", "as far as is known another one is to come"
+    world.copy(announced(made.version, 1, revision=2))
+    assert world.state(made.version) == "AVAILABLE"

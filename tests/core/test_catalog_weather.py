@@ -61,4 +61,5 @@ def test_the_weather_meets_what_it_is_meant_to_test() -> None:
         "ImportVersion", "PublishVersion", "DeleteVersion", "RestoreVersion", "SetEnabled", "MoveMarker", "RetryJob",
         "CreateAssignment", "SetRetention", "RunRetention", "UnpublishVersion", "CancelPublish", "quota_exceeded",
         "version_in_use", "version_marked", "protected", "revision_mismatch", "version_deleted", "image_not_empty",
+        "SetDataAccess", "RecordValidation", "data_access_denied", "not_validated",
     }  # fmt: skip

@@ -20,8 +20,8 @@ from runtime.tickets import Signer, TicketError, verify
 from runtime.upload_tickets import UploadSigner, claimed, verify_upload
 
 KEY = PrivateKey.generate()
-OWNER = Actor(tenant=TENANT, name="ann")
-STRANGER = Actor(tenant="other", name="eve")
+OWNER = Actor(tenant=TENANT, name="ann", roles=("owner",))
+STRANGER = Actor(tenant="other", name="eve", roles=("owner",))
 SIZE = 10 * 2**30
 
 

@@ -43,7 +43,7 @@ from notifier.queries import QUERIES
 from notifier.settings import NotifierSettings
 from runtime.settings import SettingsError, load
 
-ACME, BETA = Actor(tenant="acme", name="ann"), Actor(tenant="beta", name="bob")
+ACME, BETA = Actor(tenant="acme", name="ann", roles=("owner",)), Actor(tenant="beta", name="bob", roles=("owner",))
 VERSION_ID, IMAGE_ID = "2" * 32, "1" * 32
 MIGRATIONS = Path(__file__).parent.parent.parent / "services" / "notifier" / "migrations"
 URL = "https://example.com/hook"
@@ -191,6 +191,42 @@ def test_a_filter_for_pods_lets_events_through_that_are_about_no_pod(world: Worl
     )
     world.say(hub.PlacementRefused(version=VERSION_ID, publication=1, failure=FAILURE), "replicator")
     assert [one.type_name for one in world.waiting(hook).values()] == ["version.available.v1", "placement.refused.v1"]
+
+
+def told(world: World, hook: str) -> list[tuple[str, str]]:
+    return [(one.type_name, one.subject) for one in world.waiting(hook).values()]
+
+
+SHARING = {
+    "offered": lambda member: hub.ShareOffered(image=IMAGE_ID, member=member, owner="acme", revision=9),
+    "accepted": lambda member: hub.ShareAccepted(image=IMAGE_ID, member=member, owner="acme", revision=9),
+    "rejected": lambda member: hub.ShareRejected(image=IMAGE_ID, member=member, owner="acme", revision=9),
+    "revoked": lambda member: hub.ShareRevoked(image=IMAGE_ID, member=member, owner="acme", revision=9),
+    "suspended": lambda _: hub.ShareSuspended(image=IMAGE_ID, owner="acme", revision=9),
+    "resumed": lambda _: hub.ShareResumed(image=IMAGE_ID, owner="acme", revision=9),
+}
+
+
+@pytest.mark.parametrize("verb", SHARING)
+@pytest.mark.parametrize(("member", "hears"), [("beta", True), ("gamma", False), ("account:beta", False)])
+def test_e5_a_word_of_sharing_goes_to_the_owner_and_to_the_tenant_that_is_named(
+    world: World, verb: str, member: str, *, hears: bool
+) -> None:
+    if verb in ("suspended", "resumed"):
+        world.say(hub.ShareOffered(image=IMAGE_ID, member=member, owner="acme", revision=1), "sharing")
+        world.say(hub.ShareOffered(image=IMAGE_ID, member="delta", owner="acme", revision=2), "sharing")
+    own, theirs = world.hook(events=("share.*",)), world.command(CreateHook, BETA, url=URL, events=("share.*",)).id
+    world.say(SHARING[verb](member), "sharing")
+    assert told(world, own) == [(f"share.{verb}.v1", IMAGE_ID)]
+    assert told(world, theirs) == ([(f"share.{verb}.v1", IMAGE_ID)] if hears else [])
+
+
+def test_e5_a_tenant_that_lost_an_image_hears_of_it_no_more(world: World) -> None:
+    theirs = world.command(CreateHook, BETA, url=URL, events=("share.*",)).id
+    world.say(hub.ShareOffered(image=IMAGE_ID, member="beta", owner="acme", revision=1), "sharing")
+    world.say(hub.ShareRevoked(image=IMAGE_ID, member="beta", owner="acme", revision=2), "sharing")
+    world.say(hub.ShareSuspended(image=IMAGE_ID, owner="acme", revision=3), "sharing")
+    assert [type_name for type_name, _ in told(world, theirs)] == ["share.offered.v1", "share.revoked.v1"]
 
 
 def test_what_is_posted_is_the_event_as_it_was_said(world: World) -> None:

@@ -33,7 +33,7 @@ from replicator.documents import LANE, QUEUE, ROSTER, RUN
 STORES = tuple(
     Datastore(name=name, capacity=10_000, free=free) for name, free in (("a", 9000), ("b", 8000), ("c", 7000))
 )
-ANN = Actor(tenant=TENANT, name="ann")
+ANN = Actor(tenant=TENANT, name="ann", roles=("owner",))
 FIRST_TWO = Targets(kind="list", pods=("pod-1", "pod-2"))
 
 

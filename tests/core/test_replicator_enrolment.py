@@ -16,7 +16,7 @@ from replicator.domain.pod import effective_labels, region_of, site_of
 from runtime.enrolment import EnrolmentSigner
 from runtime.signing import PrivateKey
 
-ADMIN = Actor(tenant="default", name="admin")
+ADMIN = Actor(tenant="default", name="admin", roles=("operator", "owner"))
 SIGNER = EnrolmentSigner(PrivateKey.generate())
 HOUR = timedelta(hours=1)
 

@@ -33,7 +33,7 @@ def test_a_revision_is_above_the_last_one_and_above_the_floor(revision: int, flo
 
 
 def _command(house: House, kind: Any, **fields: Any) -> Any:
-    return kind(id=house.new_id(), actor=Actor(tenant=TENANT, name="ann"), **fields)
+    return kind(id=house.new_id(), actor=Actor(tenant=TENANT, name="ann", roles=("owner",)), **fields)
 
 
 def test_whatever_is_said_has_a_revision_above_the_floor_and_above_the_one_before() -> None:

@@ -17,7 +17,7 @@ from replicator.domain.inventory import ENTRIES as MOST_ENTRIES
 from replicator.domain.inventory import PAGES
 from replicator.domain.pod import Pod
 
-ADMIN = Actor(tenant="default", name="admin")
+ADMIN = Actor(tenant="default", name="admin", roles=("operator", "owner"))
 V1, V2, V3 = ("0" * 31 + digit for digit in "123")
 
 

@@ -14,7 +14,7 @@ from core.replicating import House, announcement, heartbeat, kinds
 from replicator.documents import POD
 from replicator.domain.pod import Removed
 
-ADMIN = Actor(tenant="acme", name="ann")
+ADMIN = Actor(tenant="acme", name="ann", roles=("operator", "owner"))
 NIGHT = Limits(
     receive=50_000_000,
     links={"pod-2": 1_000_000},

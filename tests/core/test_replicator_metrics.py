@@ -19,7 +19,7 @@ from replicator.queries import queries
 from runtime import migrations
 
 MIGRATIONS = Path(__file__).parents[2] / "services" / "replicator" / "migrations"
-ADMIN = Actor(tenant=TENANT, name="ada")
+ADMIN = Actor(tenant=TENANT, name="ada", roles=("operator", "owner"))
 
 
 def measure(house: House, tmp_path: Path) -> MetricsView:

@@ -31,7 +31,7 @@ from replicator.handlers import Config
 from replicator.queries import queries
 
 MIGRATIONS = Path(__file__).parents[2] / "services" / "replicator" / "migrations"
-ADA, EVE = Actor(tenant=TENANT, name="ada"), Actor(tenant="globex", name="eve")
+ADA, EVE = Actor(tenant=TENANT, name="ada", roles=("owner",)), Actor(tenant="globex", name="eve", roles=("owner",))
 NEW = "0" * 31 + "9"
 
 
@@ -215,7 +215,7 @@ def test_a_copy_that_waits_for_a_slot_says_so(tmp_path: Path) -> None:
     room = Slots().pod
     for number in range(1, room + 2):
         house.publish(version=f"{number:032x}", number=f"{number}.0.0", tenant=f"tenant-{number}")
-    last = Actor(tenant=f"tenant-{room + 1}", name="ada")
+    last = Actor(tenant=f"tenant-{room + 1}", name="ada", roles=("owner",))
     [page, pods] = ask(house, tmp_path, ListCopies(actor=last, version=f"{room + 1:032x}"), ListPods(actor=ADA))
     assert {copy.reason for copy in page.items if copy.pod == "pod-2"} == {"slot"}
     assert {pod.name: (pod.receiving, pod.queued) for pod in pods.items}["pod-2"] == (room, 1)
@@ -249,7 +249,7 @@ def test_a_copy_in_a_queue_is_estimated_behind_those_before_it(tmp_path: Path) -
     queue = house.get(QUEUE, "pod-2")
     assert queue is not None
     house.documents[QUEUE.name, "pod-2"] = msgspec.json.encode(msgspec.structs.replace(queue, rate=1.0))
-    last = Actor(tenant=f"tenant-{room + 1}", name="ada")
+    last = Actor(tenant=f"tenant-{room + 1}", name="ada", roles=("owner",))
     [page] = ask(house, tmp_path, ListCopies(actor=last, version=f"{room + 1:032x}"))
     [end] = [copy.estimate for copy in page.items if copy.pod == "pod-2"]
     assert end is not None

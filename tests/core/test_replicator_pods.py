@@ -8,6 +8,7 @@ import pytest
 from contracts.events.from_pods import Datastore, InventoryReported
 from contracts.events.hub import PodConnected, PodEnrolled
 from contracts.events.to_pods import CopyRequested
+from contracts.requests import Actor
 from core.driver import START
 from core.replicating import House, announcement, finalised, heartbeat, kinds, transferred
 from replicator.documents import POD
@@ -15,6 +16,7 @@ from replicator.domain.limits import PodLimits
 from replicator.domain.pod import Announced, Connected, Draining, Offline, Pod, Removed, Silence, decide, evolve
 from replicator.views import pod_view
 
+ANN = Actor(tenant="acme", name="ann", roles=("owner",))
 POD_2 = evolve(None, Announced("pod-2", announcement(), START))
 LATER = START + timedelta(seconds=5)
 MUCH_LATER = START + timedelta(seconds=100)
@@ -106,7 +108,7 @@ def test_h3_what_a_pods_hosts_can_do_is_kept_and_shown() -> None:
     house = House()
     house.pod("pod-2", announcement(capabilities=("trusted_launch", "gpu.nvidia")))
     assert known(house).capabilities == ("trusted_launch", "gpu.nvidia")
-    assert pod_view(known(house), PodLimits(), at=house.now).capabilities == ("trusted_launch", "gpu.nvidia")
+    assert pod_view(known(house), PodLimits(), actor=ANN, at=house.now).capabilities == ("trusted_launch", "gpu.nvidia")
     house.pod("pod-2", announcement(boot="boot-2", capabilities=("x" * 500,) * 1000))
     assert known(house).capabilities == ("x" * 80,) * 64
     house.pod("pod-2", announcement(boot="boot-3"))

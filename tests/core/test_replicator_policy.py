@@ -39,7 +39,7 @@ from runtime.signing import PrivateKey
 
 KEY = PrivateKey.generate()
 
-ACTOR = Actor(tenant=TENANT, name="ada")
+ACTOR = Actor(tenant=TENANT, name="ada", roles=("owner",))
 
 
 def version(image: int, number: int) -> str:
@@ -388,7 +388,8 @@ def test_a_policy_that_is_not_there_cannot_be_changed(kind: type[Command]) -> No
     fleet = Fleet()
     fleet.set()
     assert code(fleet.do(kind, name="other")) == "policy_not_found"
-    assert code(fleet.do(kind, name="gold", actor=Actor(tenant="globex", name="eve"))) == "policy_not_found"
+    eve = Actor(tenant="globex", name="eve", roles=("owner",))
+    assert code(fleet.do(kind, name="gold", actor=eve)) == "policy_not_found"
     fleet.do(DropPolicy, name="gold")
     assert code(fleet.do(kind, name="gold")) == "policy_not_found"
 
@@ -410,7 +411,8 @@ def test_a_policy_is_no_larger_than_a_message() -> None:
 
 def test_tenants_whose_names_run_into_those_of_policies_do_not_meet() -> None:
     fleet = Fleet()
-    one, other = Actor(tenant="acme", name="ada"), Actor(tenant="acme.lab", name="eve")
+    one = Actor(tenant="acme", name="ada", roles=("owner",))
+    other = Actor(tenant="acme.lab", name="eve", roles=("owner",))
     body = Policy(selector=GOLD)
     assert code(fleet.do(SetPolicy, actor=one, name="lab.gold", policy=body)) == ""
     assert code(fleet.do(SetPolicy, actor=other, name="gold", policy=body)) == "policy_invalid"

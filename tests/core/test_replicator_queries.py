@@ -37,7 +37,9 @@ from runtime.requests import Query
 from runtime.store import Store
 from runtime.work import Message
 
-OWNER, STRANGER = Actor(tenant=TENANT, name="ann"), Actor(tenant="other", name="bob")
+OWNER = Actor(tenant=TENANT, name="ann", roles=("owner",))
+OPERATOR = Actor(tenant="default", name="root", roles=("operator",))
+STRANGER = Actor(tenant="other", name="bob", roles=("owner",))
 
 
 class Stored:
@@ -165,7 +167,7 @@ def page(root: str, number: int = 0, pages: int = 1) -> InventoryReported:
 
 async def names(stored: Stored) -> tuple[list[str], list[str]]:
     vms = await stored.ask(GetPodVms(actor=OWNER, pod="pod-1"))
-    items = await stored.ask(GetPodLibrary(actor=OWNER, pod="pod-1"))
+    items = await stored.ask(GetPodLibrary(actor=OPERATOR, pod="pod-1"))
     assert (vms.at is None) == (items.at is None) == (vms.items == ())
     return [vm.name for vm in vms.items], [name_of(item.version) for item in items.items]
 
@@ -194,7 +196,7 @@ async def test_inventories_that_come_in_one_batch_end_with_the_last(stored: Stor
 async def test_an_item_of_a_pod_is_shown_with_its_size_whatever_that_is(stored: Stored) -> None:
     await stored.say("pod:pod-1", announcement())
     await stored.say("pod:pod-1", page("a"))
-    library = await stored.ask(GetPodLibrary(actor=OWNER, pod="pod-1"))
+    library = await stored.ask(GetPodLibrary(actor=OPERATOR, pod="pod-1"))
     assert (library.items[0].size, library.items[0].datastore) == (2**62, "store")
 
 
@@ -216,7 +218,7 @@ async def test_each_item_of_a_library_says_what_the_hub_makes_of_it(stored: Stor
         for version, source in versions.items()
     )
     await stored.say("pod:pod-1", InventoryReported(root="a", page=0, pages=1, vms=(), items=items))
-    library = await stored.ask(GetPodLibrary(actor=OWNER, pod="pod-1"))
+    library = await stored.ask(GetPodLibrary(actor=OPERATOR, pod="pod-1"))
     assert {item.version: item.standing for item in library.items} == {
         VERSION: "wanted",
         "2" * 32: "surplus",
@@ -236,11 +238,11 @@ async def test_what_a_pod_holds_comes_in_pages(stored: Stored) -> None:
     )
     await stored.say("pod:pod-1", InventoryReported(root="a", page=0, pages=1, vms=vms, items=items))
     for kind in (GetPodVms, GetPodLibrary):
-        whole = await stored.ask(kind(actor=OWNER, pod="pod-1"))
+        whole = await stored.ask(kind(actor=OPERATOR, pod="pod-1"))
         assert (len(whole.items), whole.next) == (5, None)
         seen, cursor = [], None
         for count in (2, 2, 1):
-            part = await stored.ask(kind(actor=OWNER, pod="pod-1", limit=2, cursor=cursor))
+            part = await stored.ask(kind(actor=OPERATOR, pod="pod-1", limit=2, cursor=cursor))
             assert len(part.items) == count
             seen += part.items
             cursor = part.next

@@ -15,7 +15,7 @@ from core.replicating import VERSION, House, announcement, finalised, heartbeat,
 from replicator.documents import ENTRIES, HELD, INVENTORY, LEDGER, POD, QUEUE, ROSTER
 from replicator.domain.pod import Draining, Pod, reporting
 
-ADMIN = Actor(tenant="default", name="admin")
+ADMIN = Actor(tenant="default", name="admin", roles=("operator", "owner"))
 
 
 def stand(house: House, verb: str, pod: str = "pod-2", *, force: bool = False, later: bool = True) -> Any:

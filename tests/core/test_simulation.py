@@ -10,7 +10,7 @@ import pytest
 from catalog.documents import JOB
 from contracts.events.from_pods import CopyCorrupted, CopyFinalised
 from contracts.events.hub import CopyAvailable, CopyDelayed, CopyFailed, CopyLost
-from core.simulation import CALM, MARKING, MEDDLING, STORM, UNRULY, Simulation, Weather
+from core.simulation import CALM, DENYING, MARKING, MEDDLING, STORM, UNRULY, Simulation, Weather
 from core.truth import Violation
 from replicator import copies, editing, handlers, moves
 from replicator.documents import COPY
@@ -63,14 +63,21 @@ def test_whatever_is_disabled_deleted_or_restored_meanwhile_nothing_is_left_behi
         play(seed, MARKING)
 
 
+@blocks(50)
+def test_f6_while_data_is_denied_no_copy_is_made_and_afterwards_all_come_to_their_end(start: int) -> None:
+    for seed in range(start, start + BLOCK):
+        play(seed, DENYING)
+
+
 @pytest.mark.slow
-@blocks(2_000, first=10_000)
+@blocks(1_000, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
     expected = Simulation(0, CALM).run().outcome()
     for seed in range(start, start + BLOCK):
         play(seed, STORM)
         play(seed, MEDDLING)
         play(seed, MARKING)
+        play(seed, DENYING)
         assert play(seed, UNRULY).outcome() == expected, f"seed {seed}"
 
 
@@ -112,11 +119,21 @@ def test_versions_are_marked_in_every_way() -> None:
     for seed in range(60):
         simulation = play(seed, MARKING)
         met |= {said.event.words() for said in simulation.catalog.emitted}
+        met |= {f"{job.kind} {type(job).__name__}" for job in simulation.catalog.all(JOB).values()}
         met |= set(simulation.refused.values())
     assert met >= {
-        "version.disabled", "version.enabled", "version.soft_deleted", "version.restored", "version.deleted",
-        "image.deleted", "source.discarded", "version_disabled", "version_deleted", "not_deleted",
+        "delete Cancelled", "version.disabled", "version.enabled", "version.soft_deleted", "version.restored",
+        "version.deleted", "image.deleted", "source.discarded", "version_disabled", "version_deleted", "not_deleted",
     }  # fmt: skip
+
+
+def test_f6_data_is_denied_in_every_way() -> None:
+    met: set[str] = set()
+    for seed in range(60):
+        simulation = play(seed, DENYING)
+        met |= {said.event.words() for driver in simulation.hub.values() for said in driver.emitted}
+        met |= set(simulation.refused.values())
+    assert met >= {"version.deactivated", "version.reactivated", "copy.paused", "data_access_denied"}
 
 
 def test_people_meddle_in_every_way() -> None:

@@ -9,6 +9,7 @@ from catalog.documents import ROSTER as CATALOGUED
 from catalog.domain import job as jobs
 from catalog.domain import version as versions
 from contracts.events.hub import CopyAvailable, CopyLost, VersionAvailable, VersionPartiallyAvailable
+from contracts.events.to_pods import CopyRequested
 from core.driver import Driver
 from core.simulated_pod import SimulatedPod
 from replicator.documents import COPY, LANE, PLACEMENT, POD, QUEUE, ROSTER, RUN
@@ -51,6 +52,14 @@ def check_word(event: Any, pods: Mapping[str, SimulatedPod], counted: Counted) -
                 raise Violation(f"{event.available} copies are called AVAILABLE, {len(finished)} were finished")
 
 
+def check_access(event: Any, replicator: Driver) -> None:
+    """No pod is asked for a copy of which the data is denied."""
+    if isinstance(event, CopyRequested):
+        placement = replicator.get(PLACEMENT, event.version)
+        if placement is None or placement.denied:
+            raise Violation(f"{event.copy} is asked for, and the data of its version is denied")
+
+
 def check_end(catalog: Driver, replicator: Driver, pods: Mapping[str, SimulatedPod], *, commands: int) -> None:
     """Every saga ended, and what the hub believes is what is so."""
     found = catalog.all(JOB).values()
@@ -78,6 +87,9 @@ def check_end(catalog: Driver, replicator: Driver, pods: Mapping[str, SimulatedP
         _check_desired(replicator, id, stored)
     for id, version in catalog.all(VERSION).items():
         _check_gone(catalog, id, version, pods)
+        placement = replicator.get(PLACEMENT, id)
+        if placement is not None and placement.denied != version.life.deactivated:
+            raise Violation(f"access to the data of {id} is {placement.denied} and {version.life.deactivated} denied")
         if versions.publication_of(version) is not None:
             roster = replicator.get(ROSTER, id)
             wanted = {} if roster is None else roster.wanted

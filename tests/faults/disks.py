@@ -1,5 +1,6 @@
 """Disks that fail and processes that die: a version on a source pod, imports and copies of it in child processes."""
 
+import gzip
 import json
 import os
 import shutil
@@ -53,6 +54,11 @@ class Scene:
         """The task to import the same content at the target, from a file there."""
         pod = self._pod()
         return pod.import_task(pod.file("disk", self.content))
+
+    def unpacking(self) -> Import:
+        """The task to import the same content at the target, from a file there that came compressed."""
+        pod = self._pod()
+        return pod.import_task(pod.file("disk", gzip.compress(self.content, 1)), plugins=("image_decompression",))
 
     def _pod(self) -> Pod:
         pod = Pod(self.target.name, self.target, self.source.hub)

@@ -30,7 +30,7 @@ IMAGE = "default/debian"
 async def installed(data: Path, pods: int) -> AsyncIterator[tuple[Installation, Client]]:
     """An installation that knows the build system *jenkins*, and a client of its door."""
     running = Installation(data, pods=pods, port=ports.any_free(), intake=["jenkins"], notice=lambda _: None)
-    async with running, Client(running.url) as client:
+    async with running, running.client() as client:
         yield running, client
 
 

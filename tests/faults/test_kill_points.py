@@ -73,14 +73,29 @@ def test_an_import_killed_at_a_step_is_whole_the_next_time(label: str, scenes: S
     assert place.left() == []
 
 
+@pytest.mark.parametrize("label", ["import.unpacked", "import.copied", "import.renamed"])
+def test_b13_an_import_killed_behind_a_step_goes_on_there(label: str, scenes: Scenes) -> None:
+    place = scenes()
+    task = place.unpacking()
+    assert place.killed(task, IMPRINT_CRASH_AT=label)
+    assert place.visible() == ([task.version] if label == "import.renamed" else [])
+    again = place.done(task)
+    assert again.manifest is not None, again
+    assert [disk.root for disk in again.manifest.disks] == [disk.root for disk in place.manifest.disks]
+    assert place.holds(task.version)
+    assert place.left() == []
+
+
 @traced
-@pytest.mark.parametrize("call", [call for call in CALLS if call != "make folder"])
-@pytest.mark.parametrize("kind", ["copy", "import"])
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [*((kind, call) for kind in ("copy", "import") for call in CALLS if call != "make folder"), ("unpacking", "write")],
+)
 def test_killed_with_any_of_its_calls_it_goes_on_where_it_was(kind: str, call: str, scenes: Scenes) -> None:
     deaths = 0
     while True:
         place = scenes()
-        task = place.copy() if kind == "copy" else place.importing()
+        task = {"copy": place.copy, "import": place.importing, "unpacking": place.unpacking}[kind]()
         if not place.killed(task, wrap=dying(call, deaths + 1)):
             break
         deaths += 1

@@ -25,7 +25,7 @@ from runtime.requests import Requests
 
 ENDED = ("SUCCESS", "PARTIAL", "FAILURE", "CANCELLED")
 IMAGE = "default/debian"
-ACTOR = Actor(tenant="default", name="tester")
+ACTOR = Actor(tenant="default", name="tester", roles=("operator", "owner"))
 
 
 class Asking:

@@ -20,9 +20,11 @@ from connector.agent import connector
 from connector.settings import ConnectorSettings
 from contracts.events import Speaker
 from contracts.manifest import Manifest
+from contracts.names import GATEWAY
 from contracts.requests import GetPod
 from contracts.topology import Durable, durables
 from contracts.views import PodView
+from gateway.settings import GatewaySettings
 from harness.asking import ACTOR, Asking
 from harness.record import Record, recording
 from harness.site import Site
@@ -31,6 +33,7 @@ from imprint.local.authority import CERTIFICATE, DOOR_CERTIFICATE, DOOR_KEY, Aut
 from replicator.definition import definition as replicator_definition
 from replicator.guard import guarding
 from replicator.settings import ReplicatorSettings
+from runtime.bearer import digest
 from runtime.requests import Requests
 from runtime.service import Service, service
 from runtime.settings import Settings
@@ -40,6 +43,8 @@ from sharing.definition import definition as sharing_definition
 from sharing.settings import SharingSettings
 
 HUB = ("catalog", "replicator", "sharing")
+TOKEN = "imprint_of-the-house"
+"""The token of the house's admin, for those who come through a door."""
 
 
 class House(Asking):
@@ -111,7 +116,8 @@ class House(Asking):
                 replicator = ReplicatorSettings(**(common | quick | {"enrolment": "open"} | more))
                 return service(replicator_definition(replicator), replicator)
             case Speaker.SHARING:
-                sharing = SharingSettings(**(common | more))
+                self._admin.write_text(digest(TOKEN))
+                sharing = SharingSettings(**(common | {"bootstrap_token_file": str(self._admin)} | more))
                 return service(sharing_definition(sharing), sharing)
         return connector(self.connector_settings(name))
 
@@ -144,6 +150,21 @@ class House(Asking):
         roots = tuple(disk.root for disk in manifest.disks)
         expires = datetime.now(UTC) + timedelta(minutes=1)
         return Signer.open(self._key).sign(Ticket(pod=pod, version=version, roots=roots, expires=expires))
+
+    def door_settings(self, folder: Path) -> GatewaySettings:
+        """The settings of a gateway for this house; `TOKEN` opens it."""
+        return GatewaySettings(
+            data=str(folder),
+            nats_url=self.url,
+            port=0,
+            plain_http=True,
+            hub_services=",".join(HUB),
+            **self.identity(GATEWAY),
+        )
+
+    @property
+    def _admin(self) -> Path:
+        return self.folder / "admin-token.sha256"
 
     @property
     def _key(self) -> Path:

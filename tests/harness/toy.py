@@ -13,7 +13,7 @@ from nats.aio.client import Client
 
 from contracts import codec, topology
 from contracts.events import Event, Speaker, hub
-from contracts.requests import Done, OfferImage
+from contracts.requests import Done, DropGrant
 from runtime.ids import new_id
 from runtime.service import Definition
 from runtime.settings import Settings
@@ -51,7 +51,7 @@ class Toy:
             name=Speaker.SHARING,
             reactions={
                 hub.ImageRegistered: Reaction(self._keys, self._registered),
-                OfferImage: Reaction(self._keys, self._offer),
+                DropGrant: Reaction(self._keys, self._asked),
                 Ring: Reaction(self._keys, self._ring),
             },
             local=Ring,
@@ -73,11 +73,11 @@ class Toy:
             self.fail[message.body.name] -= 1
             raise RuntimeError("asked to fail")
 
-    def _offer(self, message: Message[OfferImage], work: Work) -> msgspec.Struct:
+    def _asked(self, message: Message[DropGrant], work: Work) -> msgspec.Struct:
         image = message.body.image
         noted = work.get(NOTED, image) or Noted(name="by request")
         work.put(NOTED, image, msgspec.structs.replace(noted, times=noted.times + 1))
-        work.emit(hub.ShareOffered(image=image, member=message.body.member, owner="o", revision=noted.times + 1))
+        work.emit(hub.ShareOffered(image=image, member=message.body.principal, owner="o", revision=noted.times + 1))
         return Done()
 
     def _ring(self, message: Message[Ring], work: Work) -> None:

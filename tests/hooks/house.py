@@ -20,7 +20,7 @@ from runtime.ids import new_id
 from runtime.requests import Requests
 from runtime.service import Service, service
 
-ACTOR = Actor(tenant="acme", name="ann")
+ACTOR = Actor(tenant="acme", name="ann", roles=("owner",))
 VERSION, IMAGE = "2" * 32, "1" * 32
 
 

@@ -6,11 +6,11 @@ import msgspec
 from nats.aio.msg import Msg
 
 from contracts.errors import Problem
-from contracts.requests import Actor, Done, OfferImage
+from contracts.requests import Actor, Done, DropGrant
 from harness.toy import outsider, settings
 from runtime.requests import Requests
 
-OFFER = OfferImage(id="a" * 32, actor=Actor(tenant="t", name="n"), image="i", member="m")
+ASKED = DropGrant(id="a" * 32, actor=Actor(tenant="t", name="n", roles=("owner",)), image="i", principal="m")
 
 
 async def test_a_request_that_died_with_its_service_is_asked_again_before_the_time_is_up(
@@ -24,9 +24,9 @@ async def test_a_request_that_died_with_its_service_is_asked_again_before_the_ti
             await message.respond(msgspec.json.encode(Done()))
 
     async with outsider(nats_url) as client, Requests.connect(settings(nats_url, tmp_path), "asker") as requests:
-        await client.subscribe(OFFER.subject(), cb=answer_the_second)
+        await client.subscribe(ASKED.subject(), cb=answer_the_second)
         await client.flush()
-        assert await requests.ask(OFFER, timeout=6) == Done()
+        assert await requests.ask(ASKED, timeout=6) == Done()
         assert asked[0] == asked[1]
 
 
@@ -37,9 +37,9 @@ async def test_a_service_that_does_not_answer_is_asked_twice_at_most(nats_url: s
         asked.append(message.data)
 
     async with outsider(nats_url) as client, Requests.connect(settings(nats_url, tmp_path), "asker") as requests:
-        await client.subscribe(OFFER.subject(), cb=keep_silent)
+        await client.subscribe(ASKED.subject(), cb=keep_silent)
         await client.flush()
-        problem = await requests.ask(OFFER, timeout=2.5)
+        problem = await requests.ask(ASKED, timeout=2.5)
         assert isinstance(problem, Problem)
         assert problem.code == "timeout"
         assert len(asked) == 2

@@ -14,12 +14,12 @@ from contracts.errors import Problem
 from contracts.requests import (
     Actor,
     Done,
+    DropGrant,
     GetHealth,
     HealthView,
     ListDeadLetters,
     ListMembers,
     MemberPage,
-    OfferImage,
 )
 from contracts.views import MemberView
 from harness.nats import NatsServer
@@ -34,7 +34,7 @@ from runtime.store import Outcome, Reader, Store
 from runtime.topology import TopologyError, apply
 from runtime.work import Batch, Get, Kind, Message, Reaction, Ref, Work
 
-ACTOR = Actor(tenant="t", name="n")
+ACTOR = Actor(tenant="t", name="n", roles=("owner",))
 
 
 async def test_a_message_that_is_stored_twice_takes_effect_once(nats_url: str, tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ async def test_a_repeated_command_gets_its_first_answer_again_also_after_a_resta
     nats_url: str, tmp_path: Path
 ) -> None:
     toy, configured = Toy(), settings(nats_url, tmp_path / "s")
-    command = OfferImage(actor=ACTOR, id=new_id(), image="i", member="m")
+    command = DropGrant(actor=ACTOR, id=new_id(), image="i", principal="m")
     async with outsider(nats_url), Requests.connect(configured, "test") as requests:
         async with service(toy.definition(), configured):
             assert await requests.ask(command) == Done()
             assert await requests.ask(command) == Done()
         async with service(toy.definition(), configured) as running:
             assert await requests.ask(command) == Done()
-            other = await requests.ask(msgspec.structs.replace(command, member="another"))
+            other = await requests.ask(msgspec.structs.replace(command, principal="another"))
             noted = await running.reader.get(NOTED, "i")
     assert isinstance(other, Problem)
     assert other.code == "idempotency_key_reused"
@@ -125,7 +125,7 @@ async def test_a_repeated_command_gets_its_first_answer_again_also_after_a_resta
 
 async def test_a_request_that_nobody_can_answer_is_a_problem_and_no_exception(nats_url: str, tmp_path: Path) -> None:
     configured = settings(nats_url, tmp_path / "s")
-    command = OfferImage(actor=ACTOR, id=new_id(), image="i", member="m")
+    command = DropGrant(actor=ACTOR, id=new_id(), image="i", principal="m")
     async with Requests.connect(configured, "test") as requests:
         reply = await requests.ask(command, timeout=0.2)
     assert isinstance(reply, Problem)
@@ -239,17 +239,17 @@ async def test_references_are_followed_for_every_message_of_a_batch_also_when_th
     aliases: Kind[Alias] = Kind("alias", Alias)
     met: list[tuple[str, int]] = []
 
-    def keys(message: Message[OfferImage], get: Get) -> Iterable[Ref]:
+    def keys(message: Message[DropGrant], get: Get) -> Iterable[Ref]:
         yield aliases("shared")
         alias = get(aliases, "shared")
         if alias is not None:
-            yield NOTED(f"{alias.target}/{message.body.member}")
+            yield NOTED(f"{alias.target}/{message.body.principal}")
 
-    def handle(message: Message[OfferImage], work: Work) -> Done:
+    def handle(message: Message[DropGrant], work: Work) -> Done:
         alias = work.get(aliases, "shared")
         assert alias is not None
-        noted = work.get(NOTED, f"{alias.target}/{message.body.member}")
-        met.append((message.body.member, noted.times if noted else 0))
+        noted = work.get(NOTED, f"{alias.target}/{message.body.principal}")
+        met.append((message.body.principal, noted.times if noted else 0))
         return Done()
 
     async with Store.open(tmp_path / "s.sqlite") as store:
@@ -257,7 +257,7 @@ async def test_references_are_followed_for_every_message_of_a_batch_also_when_th
         seed.changed["alias", "shared"] = Alias(target="image")
         seed.changed["noted", "image/b"] = Noted(name="b", times=7)
         await store.commit(seed, Outcome())
-        processor = Processor(store, {OfferImage: Reaction(keys, handle)})
+        processor = Processor(store, {DropGrant: Reaction(keys, handle)})
         asked = [
             processor.ask(
                 Message(
@@ -265,10 +265,10 @@ async def test_references_are_followed_for_every_message_of_a_batch_also_when_th
                     "request",
                     datetime.now(UTC),
                     "",
-                    OfferImage(actor=ACTOR, id="i", image="x", member=member),
+                    DropGrant(actor=ACTOR, id="i", image="x", principal=principal),
                 )
             )
-            for member in "abc"
+            for principal in "abc"
         ]
         waiting = asyncio.gather(*asked)
         async with task(processor.run(), "processor"):

@@ -1,6 +1,7 @@
 """`imprint apply` and the commands around it, against a running house."""
 
 import asyncio
+import gzip
 import json
 import os
 import subprocess
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from contracts.names import GATEWAY
 from gateway.server import Gateway, gateway
-from gateway.settings import GatewaySettings
-from harness.house import House
+from harness.digests import sha256_of
+from harness.house import TOKEN, House
+from harness.signers import Signer
 from saga.disks import raw
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -65,17 +66,20 @@ CHANGED = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(home: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    settings = GatewaySettings(
-        data=str(tmp_path_factory.mktemp("gateway")), nats_url=home.url, port=0, **home.identity(GATEWAY)
-    )
-    async with gateway(settings) as found:
+    async with gateway(home.door_settings(tmp_path_factory.mktemp("gateway"))) as found:
         yield found
 
 
 async def imprint(door: Gateway, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "imprint", *arguments, "--server", door.url]
     return await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False, env=os.environ
+        subprocess.run,
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "IMPRINT_TOKEN": TOKEN},
     )
 
 
@@ -144,6 +148,11 @@ LINES = [
     "image versions saga/desktop --where source_kind=vm --sort created",
     "image show saga/desktop:1.0.0",
     "image lineage saga/desktop:1.1.0",
+    "image lineage saga/desktop:1.1.0 --where max_depth=1 --sort -depth",
+    "image users saga/desktop:1.1.0 --where pod=pod-1 --where min_seats=1 --sort -last_used",
+    "image deactivate saga/desktop:1.0.0",
+    "image reactivate saga/desktop:1.0.0",
+    "certificate list",
     "image validate saga/desktop:1.0.0 boot succeeded --tool saga",
     "image edit saga/desktop:1.0.0 --set hidden=true",
     "image protect saga/other --cool-down 0",
@@ -160,7 +169,7 @@ LINES = [
     "marker rollback saga/desktop prod",
     "marker set saga/desktop:1.1.0 prod --ring pod-1 --ring pod=pod-2",
     "marker set saga/desktop:1.0.0 canary",
-    "marker list saga/desktop",
+    "marker list saga/desktop --where frozen=false --where min_revision=1 --sort -number",
     "marker delete saga/desktop canary",
     "image delete saga/desktop:1.0.0 --wait",
     "image restore saga/desktop:1.0.0",
@@ -170,6 +179,30 @@ LINES = [
     "assignment list --pod pod-1 --state IN_SYNC",
     "pod vms pod-1",
 ]
+
+
+async def test_b13_b14_a_signed_and_compressed_file_becomes_a_version_that_holds_what_was_signed(
+    home: House, door: Gateway, tmp_path: Path
+) -> None:
+    content, signer = raw(10, seed=9), Signer()
+    home.site("pod-1").file("packed.gz", gzip.compress(content, 1))
+    (tmp_path / "vendor.pem").write_text(signer.pem)
+    done = await imprint(door, "certificate", "set", "vendor", str(tmp_path / "vendor.pem"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = ("image", "import", "saga/signed", "--pod", "pod-1", "--file", "packed.gz", "--wait", "--timeout", "50",
+             "--plugin", "image_decompression", "--certificate", "vendor", "--key-type", "ECC_SECP384R1",
+             "--signature", str(tmp_path / "signature"))  # fmt: skip
+    (tmp_path / "signature").write_bytes(signer.sign(content + b"x"))
+    done = await imprint(door, *words)
+    assert (done.returncode, "image_signature_invalid" in done.stderr) == (1, True), done.stdout + done.stderr
+    (tmp_path / "signature").write_bytes(signer.sign(content))
+    done = await imprint(door, *words, "-o", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = json.loads((await imprint(door, "image", "show", "saga/signed:1.0.0", "-o", "json")).stdout)["version"]
+    assert shown["manifest"]["disks"][0]["sha256"] == sha256_of(content)
+    assert shown["signature"]["certificate"] == "vendor"
+    told = await imprint(door, "job", "show", json.loads(done.stdout)["id"])
+    assert "source.stepped" in told.stdout, told.stdout + told.stderr
 
 
 async def test_a_house_answers_every_command_about_its_catalog(home: House, door: Gateway) -> None:

@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from contracts.names import GATEWAY
 from gateway.server import Gateway, gateway
-from gateway.settings import GatewaySettings
 from harness.digests import sha256_of
-from harness.house import House
+from harness.house import TOKEN, House
 from imprint import files
 from imprint.client import Client
 from imprint.exits import CommandFailure
@@ -26,17 +24,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(home: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    settings = GatewaySettings(
-        data=str(tmp_path_factory.mktemp("gateway")), nats_url=home.url, port=0, **home.identity(GATEWAY)
-    )
-    async with gateway(settings) as found:
+    async with gateway(home.door_settings(tmp_path_factory.mktemp("gateway"))) as found:
         yield found
 
 
 async def imprint(door: Gateway, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "imprint", *arguments, "--server", door.url]
     return await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False, env=os.environ
+        subprocess.run,
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "IMPRINT_TOKEN": TOKEN},
     )
 
 
@@ -84,7 +85,7 @@ async def test_an_interrupted_export_goes_on_with_what_is_there(home: House, doo
     target = tmp_path / "back.raw"
     part = written(tmp_path / f"back.raw.{sha256_of(content)[:16]}.part", content[:3_333_333])
     seen: list[int] = []
-    async with Client(door.url) as client:
+    async with Client(door.url, token=TOKEN) as client:
         got = await files.export(
             client, version.image, "1.0.0", None, target, force=False, advance=lambda done, _: seen.append(done)
         )
@@ -134,7 +135,7 @@ async def test_a_connection_that_breaks_again_and_again_costs_time_and_nothing_e
     cutting = Cutting(int(door.url.rsplit(":", 1)[1]), 2_500_000)
     server = await asyncio.start_server(cutting.serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, Client(url) as client:
+    async with server, Client(url, token=TOKEN) as client:
         sent = await files.upload(client, source, "pod-1", "cut.raw", lambda _, __: None)
         assert sent.sha256 == sha256_of(read(source)[0])
         assert cutting.cuts >= 3
@@ -158,11 +159,11 @@ async def test_a_file_sent_again_after_the_command_was_killed_goes_on(
         if done > 3_000_000:
             raise KeyboardInterrupt
 
-    async with Client(door.url) as client:
+    async with Client(door.url, token=TOKEN) as client:
         with pytest.raises(KeyboardInterrupt):
             await files.upload(client, source, "pod-1", "killed.raw", stop)
     await asyncio.sleep(0.3)
-    async with Client(door.url) as client:
+    async with Client(door.url, token=TOKEN) as client:
         sent = await files.upload(client, source, "pod-1", "killed.raw", lambda done, _: seen.append(done))
     assert seen[0] > 0
     assert sent.sha256 == sha256_of(content)

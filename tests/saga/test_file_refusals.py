@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from connector.doorway import PORT
-from contracts.names import GATEWAY
 from gateway.server import gateway
-from gateway.settings import GatewaySettings
 from harness.digests import sha256_of
-from harness.house import House, house
+from harness.house import TOKEN, House, house
 from imprint import files
 from imprint.client import Client
 from imprint.exits import ImprintError
@@ -23,8 +21,7 @@ CONTENT = raw(4)
 
 @asynccontextmanager
 async def client_of(home: House, folder: Path) -> AsyncIterator[Client]:
-    settings = GatewaySettings(data=str(folder / "gateway"), nats_url=home.url, port=0, **home.identity(GATEWAY))
-    async with gateway(settings) as door, Client(door.url) as client:
+    async with gateway(home.door_settings(folder / "gateway")) as door, Client(door.url, token=TOKEN) as client:
         yield client
 
 

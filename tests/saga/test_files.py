@@ -18,33 +18,29 @@ import zstandard
 
 from contracts.events.hub import CopyLost
 from contracts.manifest import CHUNK
-from contracts.names import GATEWAY
 from contracts.requests import GetPodLibrary
 from gateway.server import Gateway, gateway
-from gateway.settings import GatewaySettings
 from harness.asking import ACTOR
 from harness.digests import sha256_of
-from harness.house import House
+from harness.house import TOKEN, House
 from runtime.ids import new_id
 from saga.disks import raw, sparse_raw
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(home: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    settings = GatewaySettings(
-        data=str(tmp_path_factory.mktemp("gateway")), nats_url=home.url, port=0, **home.identity(GATEWAY)
-    )
-    async with gateway(settings) as found:
+    async with gateway(home.door_settings(tmp_path_factory.mktemp("gateway"))) as found:
         yield found
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def http(door: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=door.url, timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=door.url, headers=BEARER, timeout=30, trust_env=False) as client:
         yield client
 
 
@@ -126,7 +122,8 @@ async def test_a_client_that_hangs_up_midway_goes_on_where_the_pod_is(http: http
     parts = urlsplit(door.url)
     with socket.create_connection((parts.hostname, parts.port)) as line:
         head = (
-            f"PATCH {location} HTTP/1.1\r\nHost: {parts.netloc}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+            f"PATCH {location} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             f"Content-Type: application/offset+octet-stream\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         line.sendall(head.encode() + content[:3_000_000])

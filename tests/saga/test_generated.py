@@ -24,11 +24,12 @@ from contracts.errors import CODES
 from contracts.keeping import Retention, Rule
 from gateway.openapi import document
 from gateway.server import gateway
-from gateway.settings import GatewaySettings
-from harness.house import HUB, house
+from harness.house import TOKEN, house
+from harness.signers import Signer
 from harness.wait import until
 from imprint.client import Client
 
+BEARER = {"authorization": f"Bearer {TOKEN}"}
 EXAMPLES = 6
 """Generated requests for each operation."""
 ALL = list(HealthCheck)
@@ -41,10 +42,14 @@ KNOWN = {
     "retention": "old",
     "flavour": "thin",
     "namespace": "acme",
+    "certificate": "vendor",
     "tenant": "other",
 }
 """What there is, by the name of the path's parameter."""
-TAGS = {"galleries", "images", "versions", "markers", "assignments", "definitions", "retentions", "audit", "jobs"}
+TAGS = {"galleries", "images", "versions", "markers", "assignments", "definitions", "certificates", "retentions"}
+TAGS |= {"audit", "jobs"}
+LATE = ("/deactivate", "/run", "/unpublish")
+"""Verbs after which others would only be refused."""
 schema: Any = schemathesis.openapi.from_dict(json.loads(document()))
 OPERATIONS = sorted(
     (
@@ -53,7 +58,7 @@ OPERATIONS = sorted(
         for method, operation in methods.items()
         if set(operation["tags"]) & TAGS and not path.endswith(("/content", "/copies", "/repair"))
     ),
-    key=lambda operation: (operation[0] == "DELETE", operation[1].endswith(("/run", "/unpublish")), operation),
+    key=lambda operation: (operation[0] == "DELETE", operation[1].endswith(LATE), operation),
 )
 
 
@@ -89,7 +94,7 @@ def fields(name: str, depth: int = 2) -> st.SearchStrategy[dict[str, Any]]:
 
 async def furnish(url: str) -> None:
     """Make what the requests are about."""
-    async with Client(url) as client:
+    async with Client(url, token=TOKEN) as client:
 
         async def over(job: str) -> bool:
             return (await client.job(job)).state not in ("PENDING", "PROCESSING", "CANCELLING")
@@ -97,6 +102,7 @@ async def furnish(url: str) -> None:
         await client.create_gallery("lab", {"soft_delete": {"enabled": True}})
         await client.set_flavour(Flavour(name="thin", models=("T1",)))
         await client.set_namespace(Namespace(name="acme", properties={"tier": Property(type="integer")}))
+        await client.set_certificate("vendor", Signer().pem)
         await client.set_retention(Retention(name="old", action="DISABLE", rule=Rule(by="COUNT", value=100)))
         for number in ("1.0.0", "1.1.0"):
             accepted = await client.import_version("lab/debian", pod="pod-1", name="golden", number=number)
@@ -120,10 +126,7 @@ def api_url(lasting_nats_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
         async with AsyncExitStack() as stack:
             home = await stack.enter_async_context(house(lasting_nats_url, folder, pods=2))
             home.site("pod-1").vm("golden", b"imprint" * 65536)
-            door = GatewaySettings(
-                data=str(folder / "gateway"), nats_url=lasting_nats_url, port=0, hub_services=",".join(HUB)
-            )
-            url = (await stack.enter_async_context(gateway(door))).url
+            url = (await stack.enter_async_context(gateway(home.door_settings(folder / "gateway")))).url
             await furnish(url)
             found.append(url)
             started.set()
@@ -144,7 +147,7 @@ def test_whatever_a_merge_patch_says_of_a_field_it_is_taken_or_refused(api_url: 
     answers = schema[path]["PATCH"].definition.raw["responses"]
     names = {name: value.replace("/", "%2F") for name, value in KNOWN.items()}
     url = f"{api_url}{path.format(**names)}"
-    headers = {"content-type": "application/merge-patch+json"}
+    headers = {"content-type": "application/merge-patch+json", **BEARER}
 
     @given(changes=fields(SHAPES[path]))
     @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=ALL)
@@ -165,7 +168,7 @@ def test_what_is_generated_from_the_document_is_answered_as_it_says(api_url: str
     def check(case: Any) -> None:
         names = {name: KNOWN.get(name, value) for name, value in (case.path_parameters or {}).items()}
         case.path_parameters = names
-        judge(answers, case.body, case.call(base_url=api_url, timeout=30))
+        judge(answers, case.body, case.call(base_url=api_url, headers=BEARER, timeout=30))
 
     check()
 

@@ -21,6 +21,7 @@ from contracts.manifest import CHUNK
 from contracts.requests import Accepted
 from contracts.views import JobView, VersionView
 from harness.asking import ENDED
+from harness.installed import http_of
 from harness.site import Site
 from harness.wait import until
 from imprint.local import child as child_module
@@ -125,7 +126,7 @@ async def installed(folder: Path) -> AsyncIterator[Town]:
     async with (
         installation,
         connect(installation.settings, "listener") as client,
-        httpx.AsyncClient(base_url=installation.url, timeout=15) as http,
+        http_of(installation, timeout=15) as http,
     ):
         found = Town(installation, http)
         await client.subscribe("event.>", cb=found.take)

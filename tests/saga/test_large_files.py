@@ -6,11 +6,10 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from harness.installed import http_of
 from imprint import files
-from imprint.client import Client
 from imprint.local import ports
 from imprint.local.installation import Installation
 from imprint.watch import follow
@@ -68,7 +67,7 @@ async def test_gigabytes_pass_through_the_gateway_and_leave_its_memory_as_it_was
     said = []
     async with Installation(tmp_path / "all", pods=1, port=ports.any_free()) as running:
         door, pod = running.children["gateway"].pid, running.children["pod-1"].pid
-        async with httpx.AsyncClient(base_url=running.url, timeout=120, trust_env=False) as http:
+        async with http_of(running, timeout=120) as http:
             begun = await http.post(
                 "/v1/uploads", json={"pod": "pod-1", "name": "large.raw"}, headers={"Upload-Length": str(SIZE)}
             )
@@ -82,7 +81,7 @@ async def test_gigabytes_pass_through_the_gateway_and_leave_its_memory_as_it_was
         said.append(f"upload {SIZE / taken / 1e6:.0f} MB/s, peak {one.peak / MIB:.0f} and {two.peak / MIB:.0f} MiB")
         assert one.grown < MOST
         assert two.grown < MOST
-        async with Client(running.url) as client:
+        async with running.client() as client:
             accepted = await client.import_version(
                 "default/large", pod="pod-1", name="large.raw", kind="file", mode="convert"
             )

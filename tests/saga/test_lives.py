@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 from contracts.audit import Fault, Tip, verify
 from contracts.desktops import Customisation
 from contracts.errors import Problem
-from contracts.events import hub
+from contracts.events import hub, to_pods
 from contracts.keeping import Quota, SoftDelete
 from contracts.requests import (
     Accepted,
     Actor,
+    AdmitExport,
     CreateAssignment,
     CreateGallery,
     DeleteVersion,
     DropAssignment,
+    EditImage,
     EditVersion,
     GetAssignment,
     GetGallery,
@@ -28,11 +31,13 @@ from contracts.requests import (
     ListAudit,
     ListSeats,
     MoveMarker,
+    RecordValidation,
     RestoreVersion,
     RollbackMarker,
+    SetDataAccess,
     SetEnabled,
 )
-from contracts.views import AssignmentView, MarkerView, VersionView
+from contracts.views import AssignmentView, ExportGrantView, MarkerView, VersionView
 from harness.asking import ACTOR
 from harness.digests import sha256_of
 from harness.house import House
@@ -285,3 +290,54 @@ async def _through_qemu(file: Path) -> bytes:
     content = await asyncio.to_thread(out.read_bytes)
     out.unlink()
     return content
+
+
+async def test_f6_denied_data_stops_a_copy_under_way_and_is_read_by_operators_alone(home: House) -> None:
+    image, owner = "default/denied", Actor(tenant="default", name="ann", roles=("owner",))
+    home.site("pod-1").vm("denied", raw(8))
+    version = await home.imported(image, name="denied")
+
+    async def export(actor: Actor) -> Any:
+        return await home.ask(AdmitExport(id=uuid.uuid4().hex, actor=actor, version=version.id, bearer="gateway"))
+
+    await home.stop("pod-3")
+    accepted = await home.publish("1.0.0", image, pods=("pod-2", "pod-3"))
+    await home.record.expect(hub.CopyAvailable, version=version.id, pod="pod-2")
+    denied = await home.command(SetDataAccess, image=image, number="1.0.0", active=False)
+    assert isinstance(denied, VersionView), denied
+    await home.record.expect(to_pods.CopyPaused, version=version.id, pod="pod-3")
+    await home.start("pod-3")
+
+    async def paused() -> bool:
+        tasks = await home.documents("pod-3")
+        return any(kind == "task" and '"paused"' in body for (kind, _), body in tasks.items())
+
+    await home.record.until(paused)
+    assert version.id not in home.site("pod-3").items()
+    copies = {pod: (copy.state, copy.reason) for pod, copy in (await home.copies(version.id)).items()}
+    assert copies == {"pod-2": ("AVAILABLE", ""), "pod-3": ("PENDING", "data_denied")}
+    refused = await export(owner)
+    assert isinstance(refused, Problem), refused
+    assert (refused.code, refused.status) == ("data_access_denied", 403)
+    assert isinstance(await export(OPERATOR), ExportGrantView)
+
+    allowed = await home.command(SetDataAccess, image=image, number="1.0.0", active=True)
+    assert not allowed.deactivated
+    assert (await home.job(accepted)).state == "SUCCESS"
+    assert home.site("pod-3").holds(version.id, version.manifest)
+    assert isinstance(await export(owner), ExportGrantView)
+
+
+async def test_b17_a_held_version_is_latest_once_it_was_validated(home: House) -> None:
+    image = "default/held"
+    await published(home, image, "held", 4, pods=("pod-1",))
+    await home.command(EditImage, image=image, changes={"details": {"hold_until_validated": True}})
+    assert (await home.version("latest", image)).code == "no_latest"
+    refused = await home.command(MoveMarker, image=image, marker="prod", number="1.0.0")
+    assert isinstance(refused, Problem), refused
+    assert (refused.code, refused.status) == ("not_validated", 409)
+    about = {"image": image, "number": "1.0.0"}
+    good = RecordValidation(id=uuid.uuid4().hex, actor=ACTOR, kind="boot", status="Succeeded", **about)
+    assert isinstance(await home.ask(good), VersionView)
+    assert (await home.version("latest", image)).number == "1.0.0"
+    assert isinstance(await home.command(MoveMarker, image=image, marker="prod", number="1.0.0"), MarkerView)

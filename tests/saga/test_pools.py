@@ -12,17 +12,20 @@ from contracts.desktops import Customisation, Endpoint
 from contracts.errors import Problem
 from contracts.events import from_pods, hub
 from contracts.requests import (
+    CancelJob,
     CreateAssignment,
     DropAssignment,
     EditPlacement,
     GetAssignment,
+    GetJob,
     GetUsers,
     ListSeats,
     MoveMarker,
+    RemoveCopy,
     RollbackMarker,
     UnpublishVersion,
 )
-from contracts.views import AssignmentView
+from contracts.views import AssignmentView, JobView
 from harness.asking import ACTOR, IMAGE
 from harness.house import House, house
 from saga.disks import raw
@@ -109,6 +112,10 @@ async def test_f14_who_uses_a_version_is_known_by_pod_and_a_user_is_waited_for(n
             return await users("1.0.0") == {FIRST: 0, SECOND: 1}
 
         await home.record.until(told, 20)
+        version = (await shown(home)).version
+        used = await home.command(RemoveCopy, version=version, pod=SECOND)
+        assert isinstance(used, Problem)
+        assert (used.code, used.data["pod"], used.data["seats"]) == ("version_in_use", SECOND, 2)
         refused = await home.command(DropAssignment, assignment="lab")
         assert isinstance(refused, Problem)
         assert refused.code == "assignment_in_use"
@@ -127,6 +134,41 @@ async def test_f14_who_uses_a_version_is_known_by_pod_and_a_user_is_waited_for(n
         await home.record.expect(hub.AssignmentDeleted)
         for pod in PODS:
             assert list(home.site(pod).root.glob("pools/*")) == []
+
+
+async def test_i2_pools_whose_update_is_cancelled_go_back_and_those_that_followed_stay(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with house(nats_url, tmp_path, pods=2, more=QUICK) as home:
+        await two_versions(home)
+        await assigned(home)
+        log_on(home, SECOND, "ada")
+        assert not isinstance(await home.command(MoveMarker, image=IMAGE, marker="prod", number="1.1.0"), Problem)
+
+        async def numbers() -> list[str]:
+            return [runs(home, pod, name) for pod in PODS for name in ("desk-1", "desk-2")]
+
+        async def halfway() -> bool:
+            view = await shown(home)
+            stands = [(pool.state, pool.number) for pool in view.pods]
+            return stands == [("IN_SYNC", "1.1.0"), ("UPDATING", "1.0.0")] and (await numbers())[3] == "1.1.0"
+
+        await home.record.until(halfway, 20)
+        job = (await shown(home)).job
+        cancelled = await home.command(CancelJob, job=job)
+        assert isinstance(cancelled, JobView), cancelled
+
+        async def over() -> bool:
+            view = await home.ask(GetJob(actor=ACTOR, job=job))
+            return isinstance(view, JobView) and view.state == "CANCELLED"
+
+        await home.record.until(over, 20)
+        assert await numbers() == ["1.1.0", "1.1.0", "1.0.0", "1.0.0"]
+        view = await shown(home)
+        assert [(pool.state, pool.number, pool.wanted_number) for pool in view.pods] == [
+            ("IN_SYNC", "1.1.0", "1.1.0"),
+            ("IN_SYNC", "1.0.0", "1.0.0"),
+        ]
 
 
 async def test_a_pod_that_was_away_makes_its_pool_what_is_wanted_when_it_is_back(nats_url: str, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Versions from every kind of source, on real pods: what comes of it in the catalog and in the pod's folder."""
 
+import base64
+import gzip
 import json
+import lzma
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,13 +12,24 @@ import pytest
 import pytest_asyncio
 
 from contracts.errors import Problem
-from contracts.events import from_pods, hub, to_pods
+from contracts.events import Speaker, from_pods, hub, to_pods
 from contracts.keeping import Quota
-from contracts.requests import CreateGallery, GetGallery, ImportVersion, Origin, RegisterImage
-from contracts.views import GalleryView, JobView, VersionView
+from contracts.preparation import Signature
+from contracts.requests import (
+    CreateGallery,
+    GetGallery,
+    GetImage,
+    GetTimeline,
+    ImportVersion,
+    Origin,
+    RegisterImage,
+    SetCertificate,
+)
+from contracts.views import CertificateView, GalleryView, ImageView, JobView, VersionView
 from harness.asking import ACTOR
 from harness.digests import sha256_of
 from harness.house import House
+from harness.signers import Signer
 from harness.site import Site
 from runtime.ids import new_id
 from saga.disks import raw
@@ -169,3 +183,59 @@ async def test_the_size_is_told_before_the_content(home: House, site: Site) -> N
     assert inspected.event.size == prepared.event.manifest.size
     assert len(home.record.of(to_pods.SourceRequested, version=accepted.version)) == 1
     assert len(home.record.of(hub.VersionStarted, version=accepted.version)) == 1
+
+
+async def test_b13_a_compressed_file_goes_through_its_plugins_in_their_order(home: House, site: Site) -> None:
+    home.more[Speaker.CATALOG] = {
+        "import_plugins": "image_decompression,inject_image_metadata",
+        "inject_metadata": "site=berlin",
+    }
+    await home.stop(Speaker.CATALOG)
+    await home.start(Speaker.CATALOG)
+    content = raw(12, seed=21)
+    site.file("packed.img.gz", gzip.compress(content))
+    accepted = await home.import_("default/packed", kind="file", name="packed.img.gz", mode="convert")
+    job = await home.job(accepted)
+    assert job.state == "SUCCESS", job
+    version = await home.version(accepted.number, "default/packed")
+    assert isinstance(version, VersionView), version
+    assert version.manifest is not None
+    assert version.manifest.disks[0].sha256 == sha256_of(content)
+    image = await home.ask(GetImage(actor=ACTOR, image="default/packed"))
+    assert isinstance(image, ImageView), image
+    assert image.details.properties == {"site": "berlin"}
+    timeline = await home.ask(GetTimeline(actor=ACTOR, job=accepted.job))
+    steps = [entry.event for entry in timeline.items if "stepped" in entry.event or "deployed" in entry.event]
+    assert steps == ["source.stepped.v1", "version.stepped.v1", "version.deployed.v1"]
+    await home.quiet()
+    assert site.holds(version.id, version.manifest)
+    assert not any("packed.img.gz" in name for name in site.files()), "a convert deletes what it came from"
+    _, published = await home.published(version.number, "default/packed", pods=("pod-2",))
+    assert home.site("pod-2").holds(published.id, published.manifest)
+
+
+async def test_b13_a_compressed_file_that_is_cut_off_leaves_nothing(home: House, site: Site) -> None:
+    site.file("cut.xz", lzma.compress(raw(12, seed=22))[:-20])
+    job = await failed(home, "default/cut", kind="file", name="cut.xz", plugins=("image_decompression",))
+    assert job.failure is not None
+    assert (job.failure.code, bool(job.failure.hint)) == ("decompression_failed", True)
+
+
+async def test_b14_only_what_was_signed_becomes_a_version(home: House, site: Site) -> None:
+    signer, content = Signer(), raw(4, seed=23)
+    kept = await home.command(SetCertificate, name="vendor", pem=signer.pem)
+    assert isinstance(kept, CertificateView), kept
+    site.file("signed.raw", content)
+    value = base64.b64encode(signer.sign(content)).decode()
+    signature = Signature(value=value, key_type="ECC_SECP384R1", certificate="vendor")
+    version = await home.imported("default/signed", kind="file", name="signed.raw", signature=signature)
+    assert version.signature == signature
+    site.file("other.raw", raw(4, seed=24))
+    job = await failed(home, "default/signed", kind="file", name="other.raw", signature=signature, mode="convert")
+    assert job.failure is not None
+    assert job.failure.code == "image_signature_invalid"
+    assert home.record.of(hub.VersionDeployed, version=job.version) == []
+    refused = await home.publish(job.number, "default/signed")
+    assert isinstance(refused, Problem)
+    again = await home.imported("default/signed", kind="file", name="signed.raw", signature=signature)
+    assert again.number == job.number, "the number is free again"

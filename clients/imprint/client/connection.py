@@ -1,7 +1,8 @@
 """The HTTP side of the client: requests that may be repeated, pages read to their end, answers in their form."""
 
 import asyncio
-from collections.abc import Mapping
+import ssl
+from collections.abc import Generator, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
@@ -23,15 +24,52 @@ SILENCE = 60.0
 """Seconds without a byte (the server sends comments meanwhile) after which an event stream counts as broken."""
 
 
+class Bearer(httpx.Auth):
+    """Shows a token to one server, and to nobody else, wherever an answer or a Location points."""
+
+    def __init__(self, token: str, server: str) -> None:
+        self._value = f"Bearer {token}"
+        self._server = _origin(httpx.URL(server))
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the token."""
+        if _origin(request.url) == self._server:
+            request.headers["Authorization"] = self._value
+        yield request
+
+
 class Connection:
-    """A connection to one server; an async context manager."""
+    """A connection to one server; an async context manager.
+
+    ``token`` says who asks. ``verify`` is whose certificate the server may show (`imprint.trust`); None: one that
+    the public authorities vouch for.
+
+    Raises:
+        UnreachableError: the token would go over the network in the clear.
+    """
 
     def __init__(
-        self, server: str, *, timeout: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        server: str,
+        *,
+        token: str = "",
+        verify: ssl.SSLContext | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.server = server
+        if token and not _safe(server):
+            raise UnreachableError(
+                f"{server} would get the token over the network in the clear.", "Use its https address."
+            )
         self._http = httpx.AsyncClient(
-            base_url=server, timeout=timeout, transport=transport, headers={"Accept": "application/json"}
+            base_url=server,
+            timeout=timeout,
+            transport=transport,
+            auth=Bearer(token, server) if token else None,
+            verify=True if verify is None else verify,
+            trust_env=not _here(server),  # what goes to this machine passes no proxy of the environment
+            headers={"Accept": "application/json"},
         )
 
     async def __aenter__(self) -> Self:
@@ -137,10 +175,26 @@ class Connection:
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
         what = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "cannot be reached"
-        return UnreachableError(
-            f"{self.server} {what} ({str(error) or type(error).__name__}).",
-            "Is it running (`imprint up`)? Another address: --server URL or IMPRINT_SERVER.",
-        )
+        hint = "Is it running (`imprint up`)? Another address: --server URL or IMPRINT_SERVER."
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            hint = "Name the file (PEM) of the authority that vouches for it: IMPRINT_CA."
+        return UnreachableError(f"{self.server} {what} ({str(error) or type(error).__name__}).", hint)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address."""
+    port = url.port or {"https": 443, "http": 80}.get(url.scheme)
+    return url.scheme, url.host, port
+
+
+def _safe(server: str) -> bool:
+    """Whether nobody on the way can read what is sent."""
+    return httpx.URL(server).scheme == "https" or _here(server)
+
+
+def _here(server: str) -> bool:
+    """Whether the address is one of this machine alone."""
+    return httpx.URL(server).host in ("127.0.0.1", "localhost", "::1")
 
 
 class _Health(msgspec.Struct):

@@ -19,9 +19,12 @@ class Galleries(Connection):
     What is ``wanted``, and ``changes`` (a JSON merge patch), are mappings as the API has them.
     """
 
-    async def galleries(self, *, where: Mapping[str, str] = {}, sort: str | None = None) -> list[GalleryView]:
-        """All galleries for which every filter holds, by name; ``where`` are filters on single fields."""
-        return await self._all("/v1/galleries", GalleryPage, **{"sort": sort, **where})
+    async def galleries(
+        self, *, reach: str | None = None, where: Mapping[str, str] = {}, sort: str | None = None
+    ) -> list[GalleryView]:
+        """All galleries for which every filter holds, by name; ``where`` are filters on single fields. ``reach`` is
+        ``own`` (else), ``shared``, ``community``, ``public`` or ``all``."""
+        return await self._all("/v1/galleries", GalleryPage, **{"reach": reach, "sort": sort, **where})
 
     async def gallery(self, gallery: str) -> GalleryView:
         """A gallery by name or id, with what it may hold and holds."""

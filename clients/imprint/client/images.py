@@ -25,11 +25,17 @@ class Images(Connection):
         tags: Mapping[str, str] = {},
         pod: str | None = None,
         owner: str | None = None,
+        visibility: str | None = None,
+        member_status: str | None = None,
         hidden: bool = False,
         where: Mapping[str, str] = {},
         sort: str | None = None,
     ) -> list[ImageView]:
-        """All images for which every filter holds, by gallery and name; ``tags`` with a value, or empty for any."""
+        """All images for which every filter holds, by gallery and name; ``tags`` with a value, or empty for any.
+
+        ``visibility`` is ``private``, ``shared``, ``community`` or ``public``; of those that are shared with the tenant
+        ``member_status`` says which: ``accepted`` (else), ``pending``, ``rejected``, ``all``.
+        """
         query = {
             "gallery": gallery,
             "state": state,
@@ -37,6 +43,8 @@ class Images(Connection):
             "tag": [f"{key}={value}" if value else key for key, value in tags.items()] or None,
             "pod": pod,
             "owner": owner,
+            "visibility": visibility,
+            "member_status": member_status,
             "hidden": "true" if hidden else None,
             "sort": sort,
             **where,
@@ -103,7 +111,8 @@ class Images(Connection):
         """Import something on a pod as a version; with ``create`` a new image is registered first.
 
         ``wanted`` has what else the API takes: ``origin`` (another version, instead of a pod's ``name``),
-        ``snapshot``, ``release_notes``, ``capsule``, …
+        ``snapshot``, ``release_notes``, ``capsule``, ``plugins`` (none of them: not those of the settings either),
+        ``signature``, …
         """
         body: dict[str, Any] = {"mode": mode, "create": create}
         if "origin" not in wanted:
@@ -125,10 +134,14 @@ class Images(Connection):
         body = {"kind": kind, "status": status, "tool": tool, "detail": detail}
         return await self._post(f"{version_path(image, number)}/validations", body, VersionView)
 
-    async def lineage(self, image: str, number: str) -> list[AncestorView]:
-        """The versions that a version was made from, the nearest first."""
-        return await self._all(f"{version_path(image, number)}/lineage", AncestorPage)
+    async def lineage(
+        self, image: str, number: str, *, where: Mapping[str, str] = {}, sort: str | None = None
+    ) -> list[AncestorView]:
+        """The versions that a version was made from for which every filter holds, the nearest first."""
+        return await self._all(f"{version_path(image, number)}/lineage", AncestorPage, **{"sort": sort, **where})
 
-    async def users(self, image: str, number: str) -> list[UserView]:
-        """Who uses or wants a version, by assignment and pod."""
-        return await self._all(f"{version_path(image, number)}/users", UserPage)
+    async def users(
+        self, image: str, number: str, *, where: Mapping[str, str] = {}, sort: str | None = None
+    ) -> list[UserView]:
+        """Who uses or wants a version, by assignment and pod, as far as every filter holds."""
+        return await self._all(f"{version_path(image, number)}/users", UserPage, **{"sort": sort, **where})

@@ -33,7 +33,7 @@ class Jobs(Connection):
         return await self._all(f"/v1/jobs/{segment(job)}/events", TimelinePage)
 
     async def cancel_job(self, job: str) -> JobView:
-        """Give up what a job does."""
+        """Give up what a job does: an import, a publish, an update of pools, a deletion before its copies went."""
         return await self._post(f"/v1/jobs/{segment(job)}/cancel", None, JobView)
 
     async def retry_job(self, job: str) -> Accepted:

@@ -1,4 +1,4 @@
-"""The lives of images and versions: disabled, protected, deprecated, deleted, restored."""
+"""The lives of images and versions: disabled, denied, protected, deprecated, deleted, restored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +17,13 @@ class Lives(Connection):
     ) -> None:
         """Let it be used again, or by nobody new."""
         await self._live(image, number, "enable" if enabled else "disable", None, revision)
+
+    async def set_data_access(
+        self, image: str, number: str, *, active: bool, revision: int | None = None
+    ) -> VersionView:
+        """Deny the data of a version to all but operators, or allow it again; what is AVAILABLE stays."""
+        path = f"{version_path(image, number)}/{'reactivate' if active else 'deactivate'}"
+        return await self._write("POST", path, None, VersionView, revision=revision)
 
     async def set_protection(
         self,

@@ -12,9 +12,9 @@ from imprint.client.paths import image_path, segment
 class Markers(Connection):
     """What the client does with the markers of an image."""
 
-    async def markers(self, image: str) -> list[MarkerView]:
-        """The markers of an image, by name."""
-        return await self._all(f"{image_path(image)}/markers", MarkerPage)
+    async def markers(self, image: str, *, where: Mapping[str, str] = {}, sort: str | None = None) -> list[MarkerView]:
+        """The markers of an image for which every filter holds, by name; ``where`` are filters on single fields."""
+        return await self._all(f"{image_path(image)}/markers", MarkerPage, **{"sort": sort, **where})
 
     async def marker(self, image: str, marker: str) -> MarkerView:
         """A marker with its moves, the latest first."""

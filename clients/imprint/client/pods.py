@@ -1,5 +1,7 @@
 """Pods: what they are and hold, and what the operator says of them."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from contracts.limits import Limits
@@ -31,6 +33,11 @@ class Pods(Connection):
     async def set_labels(self, pod: str, labels: dict[str, str], revision: int | None = None) -> PodView:
         """Set all of the operator's labels of a pod; with ``revision`` only if those read with it still hold."""
         return await self._write("PUT", f"{_path(pod)}/labels", {"labels": labels}, PodView, revision=revision)
+
+    async def set_pod_tenants(self, pod: str, tenants: Iterable[str], revision: int | None = None) -> PodView:
+        """Say who may use a pod, none: every tenant; with ``revision`` only if those read with it still hold."""
+        body = {"tenants": list(tenants)}
+        return await self._write("PUT", f"{_path(pod)}/tenants", body, PodView, revision=revision)
 
     async def set_pod_state(self, pod: str, verb: str, *, force: bool = False) -> PodView:
         """``drain``, ``readmit`` or ``remove`` a pod; ``force`` removes also the only holder of a version."""

@@ -32,12 +32,32 @@ from contracts.definition import (
 from contracts.keeping import Quota, SoftDelete
 from contracts.manifest import Format, SourceKind
 from contracts.names import NAME, NUMBER, Name, Number, PodName, Text
+from contracts.preparation import Signature
+from contracts.principals import Member
+from contracts.requests import Community
 from contracts.terms import Label, LabelValue, Override, Priority, Replicas, Requirements
 
 _PART = NAME.removeprefix("^").removesuffix(r"(?!\n)$")
 _PATH = f"^{_PART}/{_PART}"
 ImagePath = Annotated[str, msgspec.Meta(pattern=_PATH + r"(?!\n)$", max_length=161)]
 VersionPath = Annotated[str, msgspec.Meta(pattern=f"{_PATH}:{NUMBER.removeprefix('^')}", max_length=200)]
+
+
+class SharingToHave(msgspec.Struct, frozen=True, kw_only=True):
+    """How a gallery is shared, all of it: who is not named has no access by it."""
+
+    sharing: Literal["private", "groups", "community", "public"] = "private"
+    members: tuple[Member, ...] = ()
+    community: Community | None = None
+
+
+class OffersToHave(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom an image is offered to; offers to others stay. ``acknowledged``: its disks hold no secrets."""
+
+    to: tuple[Member, ...]
+    acknowledged: bool = False
+    until: Moment | None = None
+    message: Text = ""
 
 
 class GalleryToHave(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +67,7 @@ class GalleryToHave(msgspec.Struct, frozen=True, kw_only=True):
     description: Text = ""
     quota: Quota = Quota()
     soft_delete: SoftDelete = SoftDelete()
+    sharing: SharingToHave | None = None
 
 
 class SourceToRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +113,8 @@ class VersionToHave(msgspec.Struct, frozen=True, kw_only=True):
     datastore: Name | None = None
     capsule: Capsule | None = None
     uefi: Uefi | None = None
+    plugins: tuple[Name, ...] | None = None
+    signature: Signature | None = None
     description: Text = ""
     release_notes: LongText = ""
     exclude_from_latest: bool = False
@@ -138,6 +161,7 @@ class ImageToHave(msgspec.Struct, frozen=True, kw_only=True):
     details: DetailsToHave = DetailsToHave()
     versions: tuple[VersionToHave, ...] = ()
     markers: dict[Name, Number | MarkerToHave] = {}
+    offers: OffersToHave | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

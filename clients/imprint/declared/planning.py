@@ -1,6 +1,6 @@
 """The steps that lead from what there is to what a file says: read through the client, in the order of what needs what.
 
-Galleries; namespaces and flavours; images; versions; publishes; markers.
+Galleries; namespaces and flavours; images; versions; publishes; markers; with whom all of it is shared.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,13 @@ import msgspec
 from contracts.definition import Flavour, Namespace
 from contracts.views import ImageView, MarkerView, VersionView
 from imprint.client import Client
-from imprint.declared import versions
+from imprint.declared import sharing, versions
 from imprint.declared.difference import current, differing, fixed, in_words, patch, plain, split
 from imprint.declared.document import Document, ImageToHave, MarkerToHave, said, whole
-from imprint.declared.steps import Act, Carrier, Difference, Step
+from imprint.declared.steps import SETTLING, Act, Carrier, Difference, Step
 from imprint.exits import ImprintError
 
 S = TypeVar("S", bound=msgspec.Struct)
-SETTLING = frozenset({"PENDING", "DEPLOYING_VM", "PUBLISHING", "REPLICATING"})
-"""States of a version in which nothing can be said yet of where it can be used."""
 
 
 async def difference(client: Client, document: Document, given: Mapping[str, Any]) -> Difference:
@@ -38,6 +36,9 @@ async def difference(client: Client, document: Document, given: Mapping[str, Any
         await versions.publishes(client, wanted, text, there[1], found)
     for wanted, there in zip(document.images, known, strict=True):
         _markers(wanted, there[2], found)
+    await sharing.openings(client, document, given, found)
+    for wanted, there in zip(document.images, known, strict=True):
+        await sharing.offers(client, wanted, there[0], found)
     return found
 
 
@@ -58,7 +59,7 @@ async def _galleries(client: Client, document: Document, given: Mapping[str, Any
     there = {one.name: one for one in await client.galleries()} if document.galleries else {}
     for gallery, text in zip(document.galleries, given.get("galleries") or (), strict=True):
         name = gallery.name
-        wanted = {key: value for key, value in said(gallery, text).items() if key != "name"}
+        wanted = {key: value for key, value in said(gallery, text).items() if key not in ("name", "sharing")}
         view = there.get(name)
         changes = differing(wanted, {} if view is None else current(view))
         if view is None:
@@ -142,7 +143,7 @@ def _replaced(
 
 
 def _image(image: ImageToHave, text: Mapping[str, Any], view: ImageView | None, found: Difference) -> None:
-    own = {key: value for key, value in text.items() if key not in ("image", "versions", "markers")}
+    own = {key: value for key, value in text.items() if key not in ("image", "versions", "markers", "offers")}
     wanted = said(image, own)
     if view is None:
         made = without_null(wanted)

@@ -15,6 +15,8 @@ from imprint.exits import HttpProblem, ImprintError, UnfinishedError
 from imprint.watch import verdict, watched
 
 T = TypeVar("T")
+SETTLING = frozenset({"PENDING", "DEPLOYING_VM", "PUBLISHING", "REPLICATING"})
+"""States of a version in which nothing can be said yet of where it can be used."""
 REFRESH = 0.5
 """Seconds between two looks at what is waited for."""
 

@@ -42,7 +42,7 @@ class Authority:
             OSError: a file cannot be read or written.
         """
         now = now or datetime.now(UTC)
-        key = _key(folder / KEY)
+        key = key_in(folder / KEY)
         certificate = read(folder / CERTIFICATE)
         if certificate is None or certificate.public_key() != key.public_key() or due(certificate, now):
             certificate = certificates.self_signed(key, now)
@@ -68,7 +68,7 @@ class Authority:
             except RequestError as error:
                 raise AuthorityError(f"{folder / DOOR_CERTIFICATE}: {error}") from None
         else:
-            public = _key(folder / DOOR_KEY).public_key()
+            public = key_in(folder / DOOR_KEY).public_key()
         if found is None or not certificates.stands(found, bearer, public, self.certificate, now):
             issued = certificates.issued(bearer, public, self._key, self.certificate, now)
             write_secret(folder / DOOR_CERTIFICATE, pem(issued))
@@ -105,15 +105,16 @@ class Held:
 def held(folder: Path, now: datetime | None = None) -> list[Held]:
     """The certificates in the clients' folders below ``folder``, the authority's among them."""
     now = now or datetime.now(UTC)
-    files = sorted([*folder.glob(f"{FOLDER}/{CERTIFICATE}"), *folder.glob(f"*/{DOOR_CERTIFICATE}")])
+    files = sorted(file for name in (f"{FOLDER}/{CERTIFICATE}", f"*/{DOOR_CERTIFICATE}", "*/https.crt")
+                   for file in folder.glob(name))  # fmt: skip
     found = [(file.parent.name, certificate) for file in files if (certificate := read(file)) is not None]
     return [
         Held(client, tuple(certificates.names(one)), one.not_valid_after_utc, due(one, now)) for client, one in found
     ]
 
 
-def _key(file: Path) -> ec.EllipticCurvePrivateKey:
-    """The key in ``file``, made when there is none."""
+def key_in(file: Path) -> ec.EllipticCurvePrivateKey:
+    """The key in ``file``, made when there is none. Raises AuthorityError."""
     if not file.exists():
         made = ec.generate_private_key(ec.SECP256R1())
         plain = serialization.NoEncryption()

@@ -32,9 +32,9 @@ def self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certific
     house = x509.DNSName(door_host("pod").removeprefix("pod."))
     addresses = [x509.IPAddress(ipaddress.ip_network(every)) for every in ("0.0.0.0/0", "::/0")]
     return (
-        _builder("Imprint doors", None, key.public_key(), now, now + LIFE)
+        builder("Imprint doors", None, key.public_key(), now, now + LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True), critical=True)
+        .add_extension(usage(key_cert_sign=True), critical=True)
         .add_extension(x509.NameConstraints([house], addresses), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
@@ -48,9 +48,9 @@ def issued(
     host = door_host(bearer)
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     return (
-        _builder(host, authority.subject, public, now, min(now + ISSUED, authority.not_valid_after_utc))
+        builder(host, authority.subject, public, now, min(now + ISSUED, authority.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -126,9 +126,10 @@ def pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _builder(
+def builder(
     name: str, issuer: x509.Name | None, public: PublicKey, now: datetime, end: datetime
 ) -> x509.CertificateBuilder:
+    """A certificate of ``name`` without its extensions; of itself, where there is no ``issuer``."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return x509.CertificateBuilder(
         issuer_name=issuer or subject,
@@ -140,7 +141,8 @@ def _builder(
     )
 
 
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
+def usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
+    """What a key may be used for."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         key_cert_sign=key_cert_sign,

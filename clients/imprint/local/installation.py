@@ -2,7 +2,8 @@
 
 import asyncio
 import fcntl
-import os
+import shutil
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -11,19 +12,22 @@ from types import TracebackType
 from typing import Any
 
 from contracts import permissions
+from imprint import trust
 from imprint.client import Client
 from imprint.exits import ImprintError, UnreachableError
 from imprint.local import broker, keys, ports
-from imprint.local.authority import CERTIFICATE, DOOR_CERTIFICATE, DOOR_KEY, AuthorityError
+from imprint.local.authority import AuthorityError
 from imprint.local.child import Child
+from imprint.local.https import TRUST as API_TRUST
 from imprint.local.ports import HOST
-from imprint.local.secret_files import write_secret
+from imprint.local.processes import Processes
 from runtime import topology
 from runtime.connection import connect
-from runtime.settings import PREFIX, Settings
+from runtime.settings import Settings
 from runtime.signing import KeyFileError
 
-HUB = ("catalog", "replicator", "sharing", "notifier")
+TRUST = "ca.crt"
+"""The file in the data folder with the authority that vouches for the API's certificate: for other clients."""
 PORT = 8080
 """The gateway's port when none is asked for and it is free."""
 READY = 60.0
@@ -55,8 +59,9 @@ class Installation:
 
     ``pods`` connectors are started as pod-1, pod-2, …; ``port`` None takes 8080, or any free port where that is
     taken. ``intake`` names other systems that may speak on ``intake.<name>.>``; ``hook_networks`` are networks
-    that are not public and may be posted to by webhooks. ``notice`` is told what a person
-    should know, such as the restart of a process.
+    that are not public and may be posted to by webhooks. ``https`` is a certificate (PEM) and its key by which clients
+    know the API; without it one is made. ``notice`` is told what a person should know, such as the restart of a
+    process.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Installation:
         port: int | None = None,
         intake: Sequence[str] = (),
         hook_networks: Sequence[str] = (),
+        https: tuple[Path, Path] | None = None,
         notice: Callable[[str], None] = _say,
     ) -> None:
         self.data = data.absolute()
@@ -75,7 +81,8 @@ class Installation:
         """Who may log in to its NATS server."""
         self.children: dict[str, Child] = {}
         """The running processes by name: nats, catalog, …, pod-1, …, gateway."""
-        self._hook_networks = hook_networks
+        self._given = https is not None
+        self._processes = Processes(self.data, tuple(hook_networks), https, notice)
         self._asked = port
         self._port = port or 0
         self._nats_port = 0
@@ -88,7 +95,26 @@ class Installation:
     @property
     def url(self) -> str:
         """The address of the HTTP API."""
-        return f"http://{HOST}:{self._port}"
+        return f"https://{HOST}:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """The token of the local admin."""
+        return trust.token(self.data / trust.TOKEN)
+
+    @property
+    def verify(self) -> ssl.SSLContext:
+        """Believes in the certificate that the running gateway shows."""
+        return trust.pinned(self.data / trust.CERTIFICATE)
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate of the authority that vouches for the API's; None where that was given."""
+        return None if self._given else self.data / TRUST
+
+    def client(self, timeout: float = 30.0) -> Client:
+        """A client of the running gateway, as the local admin."""
+        return Client(self.url, token=self.token, verify=self.verify, timeout=timeout)
 
     def _where(self) -> str:
         return f"The logs are in {self.data / 'logs'}."
@@ -102,12 +128,9 @@ class Installation:
         """Settings with which one of `clients` connects to its NATS server, and may do what that one may."""
         return keys.nats_settings(self.data, client)
 
-    def _key(self, client: str, name: str) -> str:
-        return str(self.data / "keys" / client / name)
-
     def pod_root(self, pod: str) -> Path:
         """The folder in which a pod keeps its VMs, its incoming files and its datastores."""
-        return self.data / "pods" / pod
+        return self._processes.pod_root(pod)
 
     # --- start and stop -----------------------------------------------------------------------------------------------
 
@@ -131,11 +154,15 @@ class Installation:
             keys.make(self.data / "keys", self.clients)
         except (KeyFileError, AuthorityError) as error:
             raise InstallationError(str(error), "Put the right file back, or remove it to have another made.") from None
+        if self.authority is None:
+            (self.data / TRUST).unlink(missing_ok=True)
+        else:
+            shutil.copyfile(self.data / "keys" / permissions.GATEWAY / API_TRUST, self.authority)
         for pod in self.pods:
             for folder in POD_FOLDERS:
                 (self.pod_root(pod) / folder).mkdir(parents=True, exist_ok=True)
 
-        await stack.enter_async_context(self._running(self._nats()))
+        await stack.enter_async_context(self._running(self._processes.nats(self._nats_port)))
         await self._watching(broker.answers(HOST, self._nats_port))
         await self._watching(self._make_streams())
         *groups, (gateway,) = self.services()
@@ -176,7 +203,8 @@ class Installation:
             await self._try_door(stack, gateway)
 
     async def _try_door(self, stack: AsyncExitStack, gateway: Child) -> None:
-        self._door.unlink(missing_ok=True)
+        for file in (self._door, self.data / trust.CERTIFICATE):
+            file.unlink(missing_ok=True)
         async with AsyncExitStack() as opening:
             await opening.enter_async_context(self._running(gateway))
             await self._watching(self._until_ready())
@@ -208,16 +236,19 @@ class Installation:
         """
         wanted, removed, unready = set(self.pods), set[str](), "the gateway does not listen"
         try:
-            async with asyncio.timeout(READY), Client(self.url, timeout=5.0) as client:
-                while wanted or unready:
+            async with asyncio.timeout(READY):
+                while True:
                     await asyncio.sleep(LOOK)
-                    if not self._door_is_ours():
-                        continue
-                    unready = await client.unready()
-                    with suppress(ImprintError, UnreachableError):  # a service that is still starting: look again
-                        found = {pod.name: pod.state for pod in await client.pods()}
-                        wanted = {pod for pod in wanted if found.get(pod) not in ADMITTED}
-                        removed = {pod for pod in self.pods if found.get(pod) == REMOVED}
+                    if self._door_is_ours():
+                        break
+                async with self.client(timeout=5.0) as client:
+                    while wanted or unready:
+                        await asyncio.sleep(LOOK)
+                        unready = await client.unready()
+                        with suppress(ImprintError, UnreachableError):  # a service that is still starting: look again
+                            found = {pod.name: pod.state for pod in await client.pods()}
+                            wanted = {pod for pod in wanted if found.get(pod) not in ADMITTED}
+                            removed = {pod for pod in self.pods if found.get(pod) == REMOVED}
         except TimeoutError:
             why = unready or f"no word from {', '.join(sorted(wanted))}"
             raise InstallationError(f"not ready after {READY:g} s: {why}", self._where()) from None
@@ -230,72 +261,9 @@ class Installation:
         except FileNotFoundError:
             return False
 
-    # --- the processes ------------------------------------------------------------------------------------------------
-
-    def _nats(self) -> Child:
-        folder = self.data / "nats"
-        file = folder / "nats.conf"
-        accounts = f"../keys/{keys.ACCOUNTS}"
-        write_secret(file, broker.configuration(host=HOST, port=self._nats_port, store=str(folder), accounts=accounts))
-        return self._child("nats", [str(broker.binary()), "--config", str(file)])
-
     def services(self) -> list[list[Child]]:
         """The services in the order of their start; each group is stopped after the ones that come later."""
-        own = {
-            "replicator": {"ticket_key": self._key("replicator", keys.TICKET)},
-            "catalog": {"manifest_key": self._key("catalog", keys.MANIFEST)},
-            "notifier": {"hook_networks": ",".join(self._hook_networks)},
-        }
-        hub = [self._service(name, name, data=str(self.data / name), **own.get(name, {})) for name in HUB]
-        connectors = [
-            self._service(
-                "connector",
-                pod,
-                data=str(self.data / pod),
-                pod=pod,
-                root=str(self.pod_root(pod)),
-                data_port="0",
-                client=permissions.connector(pod),
-                ticket_key_file=self._key(permissions.connector(pod), f"{keys.TICKET}.pub"),
-                manifest_key_file=self._key(permissions.connector(pod), f"{keys.MANIFEST}.pub"),
-                enrolment_file=self._key(permissions.connector(pod), keys.ENROLMENT),
-                **self._identity(permissions.connector(pod)),
-            )
-            for pod in self.pods
-        ]
-        gateway = self._service(
-            "gateway",
-            "gateway",
-            data=str(self.data / "gateway"),
-            port=str(self._port),
-            **self._identity(permissions.GATEWAY),
-        )
-        return [hub, connectors, [gateway]]
-
-    def _identity(self, client: str) -> dict[str, str]:
-        """Who a client is at the doors between pods."""
-        return {
-            "certificate_file": self._key(client, DOOR_CERTIFICATE),
-            "private_key_file": self._key(client, DOOR_KEY),
-            "authority_file": self._key(client, CERTIFICATE),
-        }
-
-    def _service(self, package: str, name: str, *, client: str = "", **settings: str) -> Child:
-        """A process that connects to NATS as ``client``, which is its name unless said otherwise."""
-        login = self.settings_of(client or name)
-        common = {
-            "nats_url": login.nats_url,
-            "nats_user": login.nats_user,
-            "nats_password_file": login.nats_password_file,
-            "log_format": "json",
-        }
-        given = {f"{PREFIX}{key.upper()}": value for key, value in {**common, **settings}.items()}
-        return self._child(name, [sys.executable, "-m", package], given)
-
-    def _child(self, name: str, command: list[str], settings: dict[str, str] | None = None) -> Child:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        environment = {**inherited, "PYTHONUNBUFFERED": "1", **(settings or {})}
-        return Child(name, command, environment, self.data / "logs" / f"{name}.log", self._notice)
+        return self._processes.services(self.pods, self._port)
 
 
 @contextmanager

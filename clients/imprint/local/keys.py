@@ -9,21 +9,27 @@ Each client has a folder of its own, so that it can be given that and nothing el
     connector-<pod>/enrolment         lets the pod join
     connector-<pod>/door.key, door.crt, authority.crt           who the pod is to others, and whose word counts
     gateway/door.key, door.crt, authority.crt                   the same for the gateway
+    gateway/https.key, https.crt, https-authority.crt           by which clients know the HTTP API
     authority/authority.key, authority.crt                      issues certificates; nobody needs it at run time
+    authority/https.key, https.crt                              issues the one of the HTTP API
+    admin/token, https-authority.crt  the token of the local admin, for whoever looks after the installation
+    sharing/admin-token.sha256        by which the hub knows it
     nats/accounts.conf                for nats-server: everyone's password, and what each may do
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from contracts import names
 from contracts.events import Speaker
 from contracts.permissions import ADMIN, GATEWAY, Account, Client
+from imprint.local import https
 from imprint.local.accounts import accounts
 from imprint.local.authority import FOLDER, Authority
 from imprint.local.secret_files import write_secret
+from runtime.bearer import digest, new_secret
 from runtime.enrolment import EnrolmentSigner
 from runtime.settings import Settings
 from runtime.signing import PrivateKey
@@ -32,14 +38,16 @@ from runtime.tickets import TicketError
 PASSWORD = "nats-password"  # noqa: S105 - the name of a file
 TICKET, MANIFEST = "ticket", "manifest"
 ENROLMENT = "enrolment"
+TOKEN, TOKEN_DIGEST = "token", "admin-token.sha256"
 ACCOUNTS = "nats/accounts.conf"
 LASTS = timedelta(days=3650)
 """For how long a pod that is named may join. It is made once: a pod that was removed does not come back with it, for
 that a token must be younger than the removal (`imprint pod enroll`)."""
 
 
-def make(folder: Path, clients: Sequence[Client]) -> None:
-    """Make what ``folder`` lacks for ``clients``, renew what is due, and write ``nats/accounts.conf`` anew.
+def make(folder: Path, clients: Sequence[Client], door: Sequence[str] = https.NAMES) -> None:
+    """Make what ``folder`` lacks for ``clients``, renew what is due, and write ``nats/accounts.conf`` anew. ``door``
+    are the names by which clients call the HTTP API.
 
     A client that is no longer named keeps its files, can no longer log in, and its certificate is not renewed.
 
@@ -47,10 +55,15 @@ def make(folder: Path, clients: Sequence[Client]) -> None:
         OSError: a file cannot be written.
         KeyFileError: a signing key is unusable.
         AuthorityError: the authority's key or a pod's is.
+        ValueError: a name cannot be in a certificate.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     passwords = {client.name: _password(folder / client.name / PASSWORD) for client in clients}
     write_secret(folder / ACCOUNTS, accounts(clients, passwords))
+    https.make(folder / FOLDER, folder / GATEWAY, door)
+    write_secret(folder / ADMIN / https.TRUST, (folder / GATEWAY / https.TRUST).read_text())
+    admin = _secret(folder / ADMIN / TOKEN, new_secret)
+    write_secret(folder / Speaker.SHARING / TOKEN_DIGEST, digest(admin) + "\n")
     authority = Authority.open(folder / FOLDER)
     signing = {"replicator": TICKET, "catalog": MANIFEST}
     enrolment = EnrolmentSigner(PrivateKey.open(folder / "replicator" / TICKET))
@@ -85,10 +98,14 @@ def bearer_of(client: Client) -> str | None:
 
 
 def _password(file: Path) -> str:
-    """The password in ``file``, made when there is none; an empty file has none."""
+    return _secret(file, lambda: secrets.token_urlsafe(32))
+
+
+def _secret(file: Path, new: Callable[[], str]) -> str:
+    """The secret in ``file``, made when there is none; an empty file has none."""
     found = file.read_text().strip() if file.exists() else ""
     if not found:
-        found = secrets.token_urlsafe(32)
+        found = new()
         write_secret(file, found + "\n")
     return found
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from imprint.client import Client
 from imprint.local.installation import Installation
 from imprint.output import size
 from imprint.story import disks
 from imprint.story.machine import Machine
 from imprint.story.play import IMAGE, Play
-from imprint.up import quiet, spelled, unless_stopped
+from imprint.up import called, quiet, unless_stopped
 
 PODS = 3
 
@@ -41,14 +40,14 @@ async def _perform(console: Console, disk: Path | None, data: Path, keep: bool, 
     _step(console, 1, f"Start nats-server, five services and {PODS} pods; make the disks meanwhile")
     building = asyncio.create_task(asyncio.to_thread(machine.build), name="disks")
     try:
-        async with Installation(data, pods=PODS) as installation, Client(installation.url) as client:
+        async with Installation(data, pods=PODS) as installation, installation.client() as client:
             play = Play(installation, client, console)
             play.say(f"      up after {time.monotonic() - begun:.1f} s: {installation.url}")
             await _steps(console, play, machine, building, disk)
             shown.set()
             play.say(f"API  {installation.url}/v1, described at {installation.url}/openapi.json")
             if keep:
-                example = f"{spelled()} --server {installation.url} image show {IMAGE}"
+                example = f"{called(installation)} image show {IMAGE}"
                 play.say(f"It stays up until Ctrl-C. Try: {example}")
                 await asyncio.Event().wait()
             play.say("Stopping everything ...")

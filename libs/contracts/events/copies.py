@@ -149,6 +149,33 @@ class PlacementRefused(Event, frozen=True, kw_only=True, tag="placement.refused.
     failure: Failure
 
 
+class DeliveryPlanned(Event, frozen=True, kw_only=True, tag="delivery.planned.v1"):
+    """The answer to a delivery: the first copy on each of ``pods`` is there or is to come, as any other of the version;
+    of the ``refused`` ones nothing is made, for the reason by pod."""
+
+    about: ClassVar[str] = "delivery"
+    delivery: str
+    version: str
+    image: str
+    tenant: str
+    member: str
+    pods: tuple[str, ...]
+    refused: dict[str, Failure] = {}
+
+
+class DeliveryEnded(Event, frozen=True, kw_only=True, tag="delivery.ended.v1"):
+    """What the delivery stood on was taken back. Its copies that were not AVAILABLE are given up, as was said before
+    this; those that are stay as long as they are whole."""
+
+    about: ClassVar[str] = "delivery"
+    delivery: str
+    version: str
+    image: str
+    tenant: str
+    member: str
+    reason: Literal["share_revoked"] = "share_revoked"
+
+
 class CopyPlanned(Event, frozen=True, kw_only=True, tag="copy.planned.v1"):
     """A copy belongs to a publish. Said once for each copy; ``wanted`` is how many copies the publish has in all.
 

@@ -193,6 +193,14 @@ class SourceDeleted(Event, frozen=True, kw_only=True, tag="source.deleted.v1"):
     version: str
 
 
+class SourceKept(Event, frozen=True, kw_only=True, tag="source.kept.v1"):
+    """The source of a *convert* was to be deleted and stays: it is not as it was when the version was made of it."""
+
+    about: ClassVar[str] = "version"
+    version: str
+    why: str
+
+
 class CopyTransferred(Event, frozen=True, kw_only=True, tag="copy.transferred.v1"):
     """All bytes of a copy are on the pod and verified; finalising follows. ``bytes_from`` tells the network's part by
     the pod that served it."""

@@ -107,6 +107,8 @@ class VersionPublishRequested(Event, frozen=True, kw_only=True, tag="version.pub
     """The name of the image's gallery, on which roles may be granted."""
     principals: tuple[str, ...] = ()
     """What the tenant was when it asked: pods that only others may use are no targets. None: the tenant alone."""
+    public: bool = False
+    """The image is of the standard class, which every tenant may read."""
     revision: int
 
 

@@ -83,7 +83,7 @@ class ImportVersion(Command, frozen=True, kw_only=True, tag="command.catalog.imp
     end_of_life: Moment | None = None
     capsule: Capsule | None = None
     uefi: Uefi | None = None
-    plugins: tuple[Name, ...] | None = None
+    plugins: Annotated[tuple[Name, ...], msgspec.Meta(max_length=8)] | None = None
     """Import plug-ins in their order; None: those of the catalog's settings (`contracts.preparation`)."""
     signature: Signature | None = None
 
@@ -229,7 +229,8 @@ class GetSharingStatus(Request, frozen=True, kw_only=True, tag="query.catalog.sh
 
 
 class See(Request, frozen=True, kw_only=True, tag="query.catalog.see"):
-    """Which of these images and versions (ids) the actor may know of."""
+    """Which of these images and versions (ids) and pods (names) the actor may know of."""
 
     images: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()
     versions: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()
+    pods: Annotated[tuple[str, ...], msgspec.Meta(max_length=256)] = ()

@@ -9,12 +9,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contracts.names import Name, Text
-from contracts.principals import Role, UnitPath
+from contracts.names import NAME, Name, Text
+from contracts.principals import UNIT, Role, UnitPath
 from contracts.requests.base import Command, Request
 
 Roles = Annotated[tuple[Role, ...], msgspec.Meta(max_length=6)]
 Groups = Annotated[tuple[Name, ...], msgspec.Meta(max_length=64)]
+# A union with Literal[""] holds the empty text against the other's pattern.
+UnitOrNone = Annotated[str, msgspec.Meta(pattern=rf"{UNIT}|^(?!\n)$", max_length=200)]
+NameOrNone = Annotated[str, msgspec.Meta(pattern=rf"{NAME}|^(?!\n)$", max_length=80)]
 Digest256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$")]
 
 
@@ -43,7 +46,7 @@ class SetAccount(Command, frozen=True, kw_only=True, tag="command.sharing.set_ac
     """Make an account, or move it to another unit (empty: to none)."""
 
     name: Name
-    unit: UnitPath | Literal[""] = ""
+    unit: UnitOrNone = ""
     description: Text = ""
 
 
@@ -65,7 +68,7 @@ class SetTenant(Command, frozen=True, kw_only=True, tag="command.sharing.set_ten
     """Make a tenant, move it to another account (empty: to none), or let it ask no more (``disabled``)."""
 
     name: Name
-    account: Name | Literal[""] = ""
+    account: NameOrNone = ""
     description: Text = ""
     disabled: bool = False
 

@@ -210,3 +210,4 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="see
 
     images: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()

@@ -103,7 +103,8 @@ class ShareGallery(Command, frozen=True, kw_only=True, tag="command.sharing.shar
 
 
 class GetGallerySharing(Request, frozen=True, kw_only=True, tag="query.sharing.gallery"):
-    """Owner: how a gallery is shared."""
+    """How a gallery is shared: for the owner's tenant, and for others that may manage it. Whoever else may read it is
+    not told who reads it too."""
 
     gallery: str
 
@@ -133,5 +134,17 @@ class ListGrants(Request, frozen=True, kw_only=True, tag="query.sharing.grants")
     gallery: str | None = None
     image: str | None = None
     number: str | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+
+class ListSharingAudit(Request, frozen=True, kw_only=True, tag="query.sharing.audit"):
+    """The audit log of sharing and of the directory, a chain of its own: whole for an operator or an auditor, others
+    see the entries of their tenant. ``about`` is the id of an image or a token, or a name; ``sort`` is ``sequence`` or
+    ``-sequence``."""
+
+    about: str | None = None
+    actor_name: str | None = None
+    sort: Literal["sequence", "-sequence"] = "sequence"
     limit: int = 100
     cursor: str | None = None

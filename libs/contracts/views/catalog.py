@@ -44,7 +44,7 @@ class ImageView(View, frozen=True, kw_only=True, tag="image"):
     """A version is AVAILABLE or PARTIALLY_AVAILABLE, and the image is not disabled (features.md b.1)."""
     versions: int = 0
     next_number: str = "1.0.0"
-    """What a version imported now would be numbered."""
+    """What a version imported now would be numbered; empty when no higher number is left."""
     protected: bool = False
     protected_until: datetime | None = None
     deprecation: str = "ACTIVE"

@@ -41,6 +41,7 @@ class PodView(View, frozen=True, kw_only=True, tag="pod"):
     """What its hosts can do, as its connector says: ``trusted_launch``, ``gpu.nvidia``."""
     tenants: tuple[str, ...] = ()
     """Who may use it; none named: every tenant."""
+    tenants_revision: int = 0
 
 
 class VmView(View, frozen=True, kw_only=True, tag="vm"):

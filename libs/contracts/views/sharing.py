@@ -36,7 +36,8 @@ class PairView(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShareView(View, frozen=True, kw_only=True, tag="share"):
     """An offer as the member sees it. ``via`` is the principal it was made to: the tenant itself, its account or a unit
-    of its organisation. The platform vouches for nothing in it but where it came from."""
+    of its organisation. The platform vouches for nothing in it but where it came from. ``job`` delivers it, in the
+    answer to an acceptance that asked for that."""
 
     image: str
     gallery: str
@@ -48,6 +49,7 @@ class ShareView(View, frozen=True, kw_only=True, tag="share"):
     updated: datetime
     until: datetime | None = None
     message: str = ""
+    job: str = ""
     revision: int = 1
 
 

@@ -33,6 +33,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     sought: datetime | None = None
     left: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
+    principals: tuple[str, ...] = ()
+    """What its tenant was when it asked: pods that only others may use are no targets."""
 
 
 def asked(command: PublishVersion, before: Asked | None, at: datetime, seconds: float) -> Asked:
@@ -57,6 +59,7 @@ def asked(command: PublishVersion, before: Asked | None, at: datetime, seconds: 
         former=None if base is None else msgspec.structs.replace(base, former=None),
         left=() if base is None else base.left,
         cancelled=() if base is None else base.cancelled,
+        principals=command.actor.principals,
     )
 
 

@@ -28,6 +28,8 @@ _WORST: dict[PoolState, int] = {
     "IN_SYNC": 6,
 }
 """An assignment is in the least of its pools' states."""
+MOST_NAMED = 8
+"""Late pods that a failure names."""
 
 
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     leaving: bool = False
     attempt: int = 0
     """The highest attempt of a pool that is gone: one that is made on its pod again goes on from there."""
+    principals: tuple[str, ...] = ()
+    """What its tenant was when somebody last asked something of it, where the image is another tenant's."""
     created: datetime
     updated: datetime
     revision: int
@@ -155,20 +159,26 @@ def wanted(
     )
 
 
-def worked(job: Job, assignment: Assignment, failure: Failure | None, at: datetime) -> Job:
-    """The job about an assignment as its pools stand now: over when nothing more is to come of any; then a failure on
-    every pod is its failure, on some makes it partial. ``failure`` is why a pool failed just now."""
+def worked(job: Job, assignment: Assignment, failure: Failure | None, at: datetime, until: datetime) -> Job:
+    """The job about an assignment as its pools stand now: over when nothing more is to come of any, and at ``until`` in
+    any case; then a failure on every pod is its failure, on some makes it partial. ``failure`` is why a pool failed
+    just now. Pools that are late go on all the same."""
     if not jobs.running(job):
         return job
     failure = failure or job.failure
     stands = tuple(assignment.pods.values())
-    if assignment.leaving or any(stand.open for stand in stands):
+    under_way = assignment.leaving or any(stand.open for stand in stands)
+    if isinstance(job, jobs.Cancelling):
+        return job if under_way and at < until else become(jobs.Cancelled, job, updated=at, failure=failure)
+    if under_way and at >= until:
+        failure = _late(assignment)
+    elif under_way:
         begun = assignment.leaving or any(stand.state not in ("PENDING", "UPDATE_PENDING") for stand in stands)
         if begun and isinstance(job, jobs.Pending):
             return become(jobs.Processing, job, updated=at, failure=failure)
         return job if failure == job.failure else msgspec.structs.replace(job, failure=failure, updated=at)
-    good = sum(1 for stand in stands if stand.state == "IN_SYNC")
-    if good == len(stands):
+    good = sum(1 for stand in stands if stand.state == "IN_SYNC" and not stand.open)
+    if good == len(stands) and not under_way:
         return become(jobs.Success, job, updated=at, failure=None)
     if good:
         return become(jobs.Partial, job, updated=at, failure=failure)
@@ -176,6 +186,20 @@ def worked(job: Job, assignment: Assignment, failure: Failure | None, at: dateti
     return jobs.failed(job, why, at, CopyCounts())
 
 
+def _late(assignment: Assignment) -> Failure:
+    pods = [pod for pod, stand in assignment.pods.items() if stand.open]
+    named = ", ".join(pods[:MOST_NAMED]) + (" and others" if len(pods) > MOST_NAMED else "")
+    return Failure(
+        code="deadline_exceeded",
+        step="pool",
+        text=f"{len(pods)} of {len(assignment.pods)} pools did not get there in time: {named}",
+        hint="They go on by themselves; the job's rows tell what they wait for.",
+        retry=True,
+    )
+
+
 def done(job: Job, at: datetime) -> Job:
-    """The job of a deletion when nothing of the assignment is left."""
+    """The job of a deletion when nothing of the assignment is left; what was given up is CANCELLED then."""
+    if isinstance(job, jobs.Cancelling):
+        return jobs.cancelled(job, at)
     return become(jobs.Success, job, updated=at, failure=None) if jobs.running(job) else job

@@ -91,15 +91,21 @@ def objection_to_locks(before: Details, after: Details) -> Problem | None:
 
 def objection_to_publicity(details: Details) -> Problem | None:
     """Why an image that says this cannot be in a gallery that others see, shared or public (features.md H3)."""
-    for one in details.features:
-        if one.name == "SecurityType" and one.value in ONLY_PRIVATE:
-            return Problem(
-                code="not_shareable",
-                detail=f"an image of the security type {one.value} is for private galleries only",
-                hint="Use the Supported form of the security type, of which other VMs can be made too.",
-                data={"field": "details.features", "security_type": one.value},
-            )
-    return None
+    kind = private_only(details)
+    if not kind:
+        return None
+    return Problem(
+        code="not_shareable",
+        detail=f"an image of the security type {kind} is for private galleries only",
+        hint="Use the Supported form of the security type, of which other VMs can be made too.",
+        data={"field": "details.features", "security_type": kind},
+    )
+
+
+def private_only(details: Details) -> str:
+    """The security type for which an image that says this is for private galleries only; empty where it is not."""
+    values = (one.value for one in details.features if one.name == "SecurityType" and one.value in ONLY_PRIVATE)
+    return next(values, "")
 
 
 def _objection_to_name(name: str) -> Problem | None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from catalog.domain.defining import private_only
 from catalog.domain.life import ALIVE, Life
 from catalog.domain.number import following, rank
 from catalog.domain.states import TransitionError, become
@@ -51,7 +52,9 @@ class _Image(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     details: Details = Details()
     life: Life = ALIVE
     shared: tuple[str, ...] = ()
-    """The tenants that it is offered to."""
+    """The principals that it is offered to."""
+    listed: tuple[str, ...] = ()
+    """The principals in whose lists it is, as `catalog.shares` writes them."""
 
 
 class Registered(_Image, frozen=True, kw_only=True, tag="REGISTERED"):
@@ -86,9 +89,26 @@ def decide_register(taken: bool, command: RegisterImage, id: str) -> list[ImageR
             tenant=command.actor.tenant,
             os_type=command.os_type,
             image_class=command.image_class,
+            market=command.details.purchase_plan is not None,
+            private_only=private_only(command.details),
             revision=1,
         )
     ]
+
+
+def said_registered(image: Image, id: str) -> ImageRegistered:
+    """That there is an image, as it is now."""
+    return ImageRegistered(
+        image=id,
+        gallery=image.gallery,
+        name=image.name,
+        tenant=image.tenant,
+        os_type=image.os_type,
+        image_class=image.image_class,
+        market=image.details.purchase_plan is not None,
+        private_only=private_only(image.details),
+        revision=image.revision,
+    )
 
 
 def registered(event: ImageRegistered, command: RegisterImage, at: datetime) -> Registered:
@@ -120,6 +140,7 @@ def changed(image: Image, id: str, fields: tuple[str, ...]) -> ImageChanged:
         tenant=image.tenant,
         fields=fields,
         fixed=not image.details.allow_deletion_of_replicated_locations,
+        private_only=private_only(image.details),
         revision=image.revision + 1,
     )
 

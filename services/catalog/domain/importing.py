@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import assert_never
 
+import msgspec
+
 from catalog.domain.failures import heard
 from catalog.domain.life import gone
 from catalog.domain.manifest import LARGEST, objection
 from catalog.domain.origin import snapshot_name
+from catalog.domain.plugins import due
 from catalog.domain.version import (
     Available,
     Cancelled,
@@ -23,13 +26,13 @@ from catalog.domain.version import (
 )
 from contracts.errors import Failure, Problem
 from contracts.events import Event
-from contracts.events.from_pods import SourceInspected, SourcePrepared, SourceRejected, SourceStarted
-from contracts.events.hub import VersionDeployed, VersionFailed, VersionRequested, VersionStarted
+from contracts.events.from_pods import SourceInspected, SourcePrepared, SourceRejected, SourceStarted, SourceStepped
+from contracts.events.hub import VersionDeployed, VersionFailed, VersionRequested, VersionStarted, VersionStepped
 from contracts.events.to_pods import Expected, SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Source
 from contracts.requests import ImportVersion
 
-Said = SourceStarted | SourceInspected | SourcePrepared | SourceRejected
+Said = SourceStarted | SourceInspected | SourceStepped | SourcePrepared | SourceRejected
 """What a pod reports while it prepares a source."""
 Deployed = (
     DeploymentDone | Publishing | Replicating | Available | PartiallyAvailable | Cancelling | Unpublishing | Failed
@@ -58,6 +61,7 @@ def asking(
     deadline: datetime,
     room: int | None,
     expects: Expected,
+    plugins: tuple[str, ...],
 ) -> SourceRequested:
     """What the pod of ``source`` is asked for, the first time and each time that nothing is heard of it."""
     return SourceRequested(
@@ -74,6 +78,7 @@ def asking(
         room=room,
         expects=expects,
         snapshot=snapshot_name(command, source, number),
+        plugins=plugins,
     )
 
 
@@ -126,8 +131,8 @@ def decide_overdue(version: Version | None, id: str) -> list[Event]:
 
 def _preparing(version: Pending | DeployingVm, id: str, said: Said) -> list[Event]:
     match said:
-        case SourceStarted() | SourceInspected():
-            return [_started(version, id)] if isinstance(version, Pending) else []
+        case SourceStarted() | SourceInspected() | SourceStepped():
+            return _going(version, id, prepared=False)
         case SourceRejected():
             return [_failed(version, id, heard(said.failure))]
         case SourcePrepared():
@@ -160,6 +165,14 @@ def warned(own: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
     return (*own, *(text[:WARNING] for text in said[:WARNINGS] if text[:WARNING] not in own))
 
 
+def kept(version: Version, why: str) -> Version:
+    """The version after its pod said why the source of its *convert* stays; the same when that was said before."""
+    text = f"the source was not deleted: {why[:WARNING]}"
+    if not unreleased(version) or text in version.warnings or len(version.warnings) > 2 * WARNINGS:
+        return version
+    return msgspec.structs.replace(version, warnings=(*version.warnings, text))
+
+
 def without_room(problem: Problem) -> Failure:
     """Why an import is given up whose source the quotas have no room for (features.md I3)."""
     return Failure(
@@ -168,8 +181,7 @@ def without_room(problem: Problem) -> Failure:
 
 
 def _deployed(version: Pending | DeployingVm, id: str, said: SourcePrepared) -> list[Event]:
-    # The report may overtake `SourceStarted`; whoever follows the version still sees each of its states.
-    events: list[Event] = [_started(version, id)] if isinstance(version, Pending) else []
+    events = _going(version, id, prepared=True)
     events.append(
         VersionDeployed(
             version=id,
@@ -182,6 +194,26 @@ def _deployed(version: Pending | DeployingVm, id: str, said: SourcePrepared) -> 
     )
     if version.mode == "convert":
         events.append(SourceReleased(pod=version.source.pod, version=id, source=version.source))
+    return events
+
+
+def _going(version: Pending | DeployingVm, id: str, *, prepared: bool) -> list[Event]:
+    """That the import is under way, and the plug-ins of the hub whose turn it is."""
+    # The report may overtake `SourceStarted`; whoever follows the version still sees each of its states.
+    events: list[Event] = [_started(version, id)] if isinstance(version, Pending) else []
+    for position in due(version.plugins, version.stepped, prepared=prepared):
+        events.append(
+            VersionStepped(
+                version=id,
+                image=version.image,
+                number=version.number,
+                tenant=version.tenant,
+                step=version.plugins[position - 1],
+                position=position,
+                steps=len(version.plugins),
+                revision=version.revision + len(events) + 1,
+            )
+        )
     return events
 
 

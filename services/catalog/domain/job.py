@@ -23,8 +23,9 @@ from contracts.events.hub import (
 )
 from contracts.views import CopyCounts
 
-Kind = Literal["import", "publish", "unpublish", "delete", "assign"]
-"""The verbs that take long. ``delete`` takes a version out of the world, ``assign`` makes or changes a desktop pool."""
+Kind = Literal["import", "publish", "unpublish", "delete", "assign", "deliver"]
+"""The verbs that take long. ``delete`` takes a version out of the world, ``assign`` makes or changes a desktop pool,
+``deliver`` brings a shared version to pods of the member's."""
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
@@ -53,6 +54,9 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     heard: datetime | None = None
     asked: str = ""
     retried: str = ""
+    pods: tuple[str, ...] = ()
+    """Where a job of kind ``deliver`` brings its version; ``refused`` are those of them that get nothing, and why."""
+    refused: dict[str, Failure] = {}
     created: datetime
     updated: datetime
 
@@ -113,6 +117,8 @@ def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Fail
     match event:
         case VersionDeleted():
             return done(job, at)
+        case VersionWithdrawn() if job.kind == "delete" and given_up:
+            return cancelled(job, at)  # the version stays, and what was told to go is gone
         case VersionWithdrawn() if job.kind == "delete":
             return msgspec.structs.replace(job, updated=at, copies=copies)  # the copies are gone, its source is next
         case VersionCancelRequested():
@@ -137,6 +143,11 @@ def evolve(job: Job, event: Event, at: datetime, copies: CopyCounts, ended: Fail
 def done(job: Job, at: datetime) -> Success:
     """The job after all of it was done."""
     return become(Success, job, updated=at, failure=None)
+
+
+def cancelled(job: Job, at: datetime) -> Cancelled:
+    """The job after it was given up, and all that was to be freed is."""
+    return become(Cancelled, job, updated=at)
 
 
 def failed(job: Job, failure: Failure, at: datetime, copies: CopyCounts) -> Failed:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from catalog.domain.image import Image
-from catalog.domain.lives import excluded
+from catalog.domain.lives import excluded, held
 from catalog.domain.marker import Markers
 from catalog.domain.removal import markers_of, objection, objection_to_protection, objection_to_state, users_of
 from catalog.domain.uses import Uses
@@ -73,10 +73,11 @@ def objection_to(retention: Retention) -> Problem | None:
     return None
 
 
-def covers(retention: Retention, id: str, image: Image) -> bool:
-    """Whether a policy says anything about the versions of image ``id``, be it in force or suspended."""
+def covers(retention: Retention, id: str, image: Image, *, opened: bool = False) -> bool:
+    """Whether a policy says anything about the versions of image ``id``, be it in force or suspended; ``opened``: its
+    gallery is shared with others."""
     without = retention.exclude
-    if without.shared and (image.shared or image.image_class == "standard"):
+    if without.shared and (opened or image.shared or image.image_class == "standard"):
         return False
     if any(key in image.tags and value in ("", image.tags[key]) for key, value in without.tags.items()):
         return False
@@ -99,7 +100,7 @@ def victims(
     """
     there = {id: one for id, one in versions.items() if one.life.removal is None and manifest_of(one) is not None}
     order = sorted(there, key=lambda one: (there[one].rank, one), reverse=True)
-    kept = set(_last_good(order, there))
+    kept = set(_last_good(image, order, there))
     found: list[Victim] = []
     newer = 0
     for id in order:
@@ -118,9 +119,11 @@ def _stands(version: Version) -> bool:
     return not (life.disabled or life.deprecation == "OBSOLETE" or isinstance(version, Failed))
 
 
-def _last_good(order: list[str], there: Mapping[str, Version]) -> Iterator[str]:
+def _last_good(image: Image, order: list[str], there: Mapping[str, Version]) -> Iterator[str]:
     """The newest version that can be used, and the newest that `latest` may mean."""
     usable = [id for id in order if there[id].usable and _stands(there[id])]
+    yield from usable[:1]
+    usable = [id for id in usable if not held(image, there[id])]
     yield from usable[:1]
     yield from [id for id in usable if not excluded(there[id]) and there[id].life.deprecation == "ACTIVE"][:1]
 

@@ -30,10 +30,12 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """The marks of an image or a version.
 
     ``protected`` ends ``cool_down`` hours after it was turned off: until ``protected_until`` it still holds (F8).
-    ``replacement`` is an image's id, or a number of the same image (A9).
+    ``replacement`` is an image's id, or a number of the same image (A9). ``deactivated``: the data of a version is
+    denied to all but operators (F6).
     """
 
     disabled: bool = False
+    deactivated: bool = False
     hidden: bool = False
     protected: bool = False
     cool_down: float = 0.0

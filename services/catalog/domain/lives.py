@@ -4,6 +4,7 @@ A mark of the image holds for all its versions. What runs already goes on, whate
 new use only.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from catalog.domain.image import Image
@@ -74,7 +75,37 @@ def objection_to_use(image: Image, version: Version, at: datetime) -> Problem | 
             hint="Use a newer version, or let the image's owner move the end of life.",
             data={"number": version.number, "end_of_life": end.isoformat()},
         )
-    return None
+    return not_validated(version) if held(image, version) else None
+
+
+def held(image: Image, version: Version) -> bool:
+    """Whether the image holds the version back from use until validations of it succeeded (features.md B17)."""
+    return image.details.hold_until_validated and not version.validated
+
+
+def not_validated(version: Version) -> Problem:
+    """The refusal of a use for which a version must be validated."""
+    failing = [one.kind for one in failed_validations(version)]
+    return Problem(
+        code="not_validated",
+        detail=f"validation {failing[0]} of version {version.number} failed"
+        if failing
+        else f"no validation of version {version.number} succeeded yet",
+        hint="Wait until its validations succeeded, or use another version.",
+        data={"number": version.number, "failed": ",".join(failing)},
+    )
+
+
+def objection_to_data(version: Version, *, operator: bool = False) -> Problem | None:
+    """Why nobody gets at the data of the version, operators aside (features.md F6)."""
+    if operator or not version.life.deactivated:
+        return None
+    return Problem(
+        code="data_access_denied",
+        detail=f"the data of version {version.number} is denied at present",
+        hint="Have it reactivated first, or use another version.",
+        data={"number": version.number},
+    )
 
 
 def warnings(image: Image, version: Version, at: datetime) -> tuple[str, ...]:
@@ -90,6 +121,10 @@ def warnings(image: Image, version: Version, at: datetime) -> tuple[str, ...]:
     removal = version.life.removal
     if removal is not None and removal.grace is not None:
         said.append(f"version {version.number} is deleted and cannot be used after {removal.grace.isoformat()}")
+    if held(image, version):
+        said.append(f"version {version.number} is held until its validations succeeded")
+    if version.life.deactivated:
+        said.append(f"the data of version {version.number} is denied at present")
     said += [f"validation {one.kind} of version {version.number} failed" for one in failed_validations(version)]
     return tuple(said)
 
@@ -110,6 +145,12 @@ def image_warnings(image: Image, at: datetime) -> tuple[str, ...]:
 def failed_validations(version: Version) -> list[Validation]:
     """The validations of which the latest result is bad (features.md B17)."""
     return [one for one in version.validations if one.status == "Failed"]
+
+
+def validated(validations: Iterable[Validation]) -> bool:
+    """Whether one of these results is good and none is bad (features.md B17)."""
+    found = {one.status for one in validations}
+    return "Succeeded" in found and "Failed" not in found
 
 
 def objection_to_change(version: Version) -> Problem | None:

@@ -1,5 +1,7 @@
 """A pod as the catalog knows it: whether it is enrolled, whether it is heard of, what it is, what it accepts."""
 
+from collections.abc import Collection, Iterable
+
 import msgspec
 
 from catalog.domain.states import become
@@ -12,6 +14,7 @@ from contracts.events.hub import (
     PodRelabelled,
     PodRemoved,
 )
+from contracts.requests import Actor
 
 PodEvent = PodEnrolled | PodConnected | PodDisconnected | PodDrained | PodReadmitted | PodRelabelled | PodRemoved
 
@@ -23,6 +26,8 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     hypervisor: str = ""
     labels: dict[str, str] = {}
     draining: bool = False
+    tenants: tuple[str, ...] = ()
+    """Who may use it, as principals; none: every tenant."""
 
 
 class Connected(_Pod, frozen=True, kw_only=True, tag="CONNECTED"):
@@ -51,6 +56,16 @@ def enrolled(pod: Pod | None) -> bool:
     return pod is not None and not isinstance(pod, Removed)
 
 
+def seen_by(pod: Pod | None, actor: Actor) -> Pod | None:
+    """The pod as ``actor`` knows it: one that only others may use is not there for him. Operators know all."""
+    return pod if pod is None or actor.operator or usable_by(pod.tenants, actor.all) else None
+
+
+def usable_by(tenants: Collection[str], principals: Iterable[str]) -> bool:
+    """Whether a pod that is for ``tenants`` is for somebody who is all this."""
+    return not tenants or any(one in tenants for one in principals)
+
+
 def reporting(pod: Pod | None) -> bool:
     """Whether the pod is heard of, so that what is asked of it may be done."""
     return isinstance(pod, Connected)
@@ -69,9 +84,9 @@ def evolve(pod: Pod | None, event: PodEvent) -> Pod:
     revision = event.revision
     match event:
         case PodEnrolled():
-            return Connected(revision=revision, hypervisor=event.hypervisor, labels=event.labels)
+            return Connected(revision=revision, hypervisor=event.hypervisor, labels=event.labels, tenants=event.tenants)
         case PodConnected():
-            return become(Connected, known, revision=revision, labels=event.labels)
+            return become(Connected, known, revision=revision, labels=event.labels, tenants=event.tenants)
         case PodDisconnected():
             return become(Offline, known, revision=revision)
         case PodDrained():
@@ -79,6 +94,6 @@ def evolve(pod: Pod | None, event: PodEvent) -> Pod:
         case PodReadmitted():
             return msgspec.structs.replace(known, revision=revision, draining=False)
         case PodRelabelled():
-            return msgspec.structs.replace(known, revision=revision, labels=event.labels)
+            return msgspec.structs.replace(known, revision=revision, labels=event.labels, tenants=event.tenants)
         case PodRemoved():
             return become(Removed, known, revision=revision)

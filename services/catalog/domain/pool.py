@@ -32,7 +32,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
 
     ``waiting``: what is wanted was not asked for yet, as there is no AVAILABLE copy. ``returning``: the attempt is the
     way back from ``failed``, the version whose update failed. ``leaving``: its seats are to go, with their users when
-    ``forced``. ``held`` are the versions that seats may be made from; ``rebuild`` counts the rebuilds asked for.
+    ``forced``. ``held`` are the versions that seats may be made from; ``rebuild`` counts the rebuilds asked for,
+    ``rebuilt`` is the highest of them that was given up. ``unvalidated``: it waits for validations of what is wanted.
     """
 
     state: PoolState = "PENDING"
@@ -49,6 +50,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     leaving: bool = False
     forced: bool = False
     rebuild: int = 0
+    rebuilt: int = 0
+    unvalidated: bool = False
     logoff: Literal["wait", "force"] = "wait"
     seats: tuple[Seat, ...] = ()
     held: tuple[str, ...] = ()
@@ -73,10 +76,10 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waits(self) -> str:
-        """What it waits for: ``copy``, an AVAILABLE copy of what is wanted on its pod; ``users``, that they log off;
-        empty: for nothing but its pod."""
+        """What it waits for: ``copy``, an AVAILABLE copy of what is wanted on its pod; ``validation``, that validations
+        of it succeed; ``users``, that they log off; empty: for nothing but its pod."""
         if self.waiting and not self.leaving:
-            return "copy"
+            return "validation" if self.unvalidated else "copy"
         swaps = not self.forced if self.leaving else self.state == "UPDATING" and self.logoff == "wait"
         return "users" if swaps and self.users else ""
 
@@ -107,6 +110,7 @@ def wish(
         wanted=version,
         wanted_number=number,
         waiting=True,
+        unvalidated=False,
         returning=False,
         failed="",
         failure=None,

@@ -88,7 +88,13 @@ def objection_to_mode(version: Version, wanted: Asked, more: tuple[str, ...]) ->
 
 
 def decide_request(
-    version: Version, id: str, command: PublishVersion, wanted: Asked, floor: int = 0, *, fixed: bool = False
+    version: Version,
+    id: str,
+    command: PublishVersion,
+    wanted: Asked,
+    floor: int = 0,
+    *,
+    fixed: bool = False,
 ) -> list[VersionPublishRequested] | Problem:
     """Publish (again) version ``id`` as ``wanted``, under a number above ``floor``, or refuse because of its state.
     ``fixed``: its copies stay where they are (`VersionPublishRequested`)."""
@@ -112,6 +118,7 @@ def decide_request(
         more=command.more,
         again=command.again and command.targets is None,
         fixed=fixed,
+        principals=wanted.principals,
         revision=version.revision + 1,
     )
     return _too_large(event, wanted) or [event]

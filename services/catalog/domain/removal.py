@@ -83,13 +83,16 @@ def _too_early(image: Image, version: Version, at: datetime) -> Problem | None:
 
 
 def objection_to_users(version: Version, uses: Uses | None) -> Problem | None:
-    """Why what is in use must stay: the refusal lists who uses it, on which pod (F10, c9)."""
+    """Why what is in use must stay: the refusal lists who uses it, on which pod (F10, c9); of tenants with which it is
+    shared only how many do."""
     users = users_of(uses)
     if not users:
         return None
-    named = [f"{use.name} on {pod}" for pod, use in users]
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    listed = ", ".join(named[:MOST_NAMED]) + more
+    own = [(pod, use) for pod, use in users if use.tenant in ("", version.tenant)]
+    more = f"{len(own) - MOST_NAMED} more" if len(own) > MOST_NAMED else ""
+    others = f"{len(users) - len(own)} of other tenants" if len(own) < len(users) else ""
+    named = ", ".join(f"{use.name} on {pod}" for pod, use in own[:MOST_NAMED])
+    listed = " and ".join(filter(None, (named, more, others)))
     return Problem(
         code="version_in_use",
         detail=f"version {version.number} is used by {listed}",
@@ -98,7 +101,7 @@ def objection_to_users(version: Version, uses: Uses | None) -> Problem | None:
             "number": version.number,
             "users": len(users),
             "assignments": len(assignments_of(uses)),
-            "pods": ", ".join(sorted({pod for pod, _ in users})[:MOST_NAMED]),
+            "pods": ", ".join(sorted({pod for pod, _ in own})[:MOST_NAMED]),
             "used_by": listed,
         },
     )
@@ -153,6 +156,11 @@ def objection_to_children(version: Version, children: Mapping[str, Version | Non
 def _shallow(child: Version) -> bool:
     publication = publication_of(child)
     return child.life.removal is None and publication is not None and publication.mode == "shallow"
+
+
+def with_mark(version: Version, mark: Removal | None) -> Version:
+    """The version with how far it is on its way out; None: it stays."""
+    return msgspec.structs.replace(version, life=msgspec.structs.replace(version.life, removal=mark))
 
 
 def softly(policy: SoftDelete, at: datetime, job: str) -> Removal:

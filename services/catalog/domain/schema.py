@@ -40,6 +40,7 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True):
 
     flavours: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
     tags: dict[str, Predefined] = {}
     highest: int = 0
 

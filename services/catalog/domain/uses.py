@@ -9,9 +9,10 @@ from catalog.domain.pool import Pool
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
     """An assignment on a pod. ``runs``: seats there are made from the version; ``wanted``: it is what they are to be
-    made from."""
+    made from. ``tenant`` is the assignment's (empty where that was not kept yet): of a shared version it may be any."""
 
     name: str
+    tenant: str = ""
     seats: int = 0
     users: int = 0
     runs: bool = False
@@ -31,8 +32,8 @@ def versions(pool: Pool | None) -> set[str]:
     return set() if pool is None else {one for one in (pool.wanted, pool.version, *pool.held) if one}
 
 
-def use_of(pool: Pool | None, version: str, name: str) -> Use | None:
-    """What ``version`` is to the pool of an assignment called ``name``; None: nothing.
+def use_of(pool: Pool | None, version: str, name: str, tenant: str) -> Use | None:
+    """What ``version`` is to the pool of an assignment of ``tenant`` called ``name``; None: nothing.
 
     A version that was asked for counts as running until the pod tells that no seat is made from it.
     """
@@ -45,7 +46,15 @@ def use_of(pool: Pool | None, version: str, name: str) -> Use | None:
     users = sum(1 for seat in seats if seat.user)
     if not wanted and not runs:
         return None
-    return Use(name=name, seats=len(seats), users=users, runs=runs, wanted=wanted, last_used=max(used, default=None))
+    return Use(
+        name=name,
+        tenant=tenant,
+        seats=len(seats),
+        users=users,
+        runs=runs,
+        wanted=wanted,
+        last_used=max(used, default=None),
+    )
 
 
 def with_use(uses: Uses | None, key: str, use: Use | None) -> Uses | None:

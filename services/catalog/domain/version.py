@@ -1,4 +1,5 @@
-"""A version and its states (features.md, b.2): what each state holds, and what the catalog's own events make of it."""
+"""A version and its states (features.md, b.2): what each state holds. What leads from one to another is in
+`catalog.domain.happening`."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,33 +7,11 @@ from typing import Literal
 import msgspec
 
 from catalog.domain.life import ALIVE, Life
-from catalog.domain.number import rank
-from catalog.domain.publication import Publication, begin
-from catalog.domain.states import TransitionError, become
+from catalog.domain.publication import Publication
 from contracts.definition import Capsule, Uefi
 from contracts.errors import Failure
-from contracts.events import Event
-from contracts.events.hub import (
-    VersionAvailable,
-    VersionCancelRequested,
-    VersionChanged,
-    VersionDeleted,
-    VersionDeployed,
-    VersionDisabled,
-    VersionEnabled,
-    VersionFailed,
-    VersionPartiallyAvailable,
-    VersionPublishRequested,
-    VersionReplicating,
-    VersionRequested,
-    VersionRestored,
-    VersionSoftDeleted,
-    VersionStarted,
-    VersionUnpublishRequested,
-    VersionWithdrawn,
-)
-from contracts.events.to_pods import SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Manifest, Source
+from contracts.preparation import Signature
 from contracts.views import Validation
 
 
@@ -66,13 +45,23 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     parent: str = ""
     """The version that it was made from."""
     validations: tuple[Validation, ...] = ()
+    validated: bool = False
+    """One of them succeeded and none failed: `latest` asks for it where the image holds versions until then (B17)."""
     capsule: Capsule | None = None
     uefi: Uefi | None = None
+    signature: Signature | None = None
+    """What its content must be signed with, and then is."""
+    plugins: tuple[str, ...] = ()
+    """The import plug-ins of its import, in their order."""
+    stepped: int = 0
+    """How many of them are done."""
     warnings: tuple[str, ...] = ()
     counted: int = 0
     """Bytes that the quotas count for it: reserved once its source was inspected, those of its content from then on."""
     awaited: bool = False
     """An assignment waits for a copy of it somewhere."""
+    delivering: bool = False
+    """Somebody with whom it is shared waits for copies of it."""
 
 
 class Pending(_Version, frozen=True, kw_only=True, tag="PENDING"):
@@ -177,115 +166,3 @@ def without_source(version: Version) -> Version:
     if isinstance(version, Pending | DeployingVm | Cancelled) or version.mode != "convert" or version.source_deleted:
         return version
     return msgspec.structs.replace(version, source_deleted=True)
-
-
-def requested(event: VersionRequested, at: datetime, job: str) -> Pending:
-    """The state after `VersionRequested`, the first event of a version."""
-    return Pending(
-        image=event.image,
-        number=event.number,
-        rank=rank(event.number),
-        tenant=event.tenant,
-        source=event.source,
-        job=job,
-        import_job=job,
-        created=at,
-        updated=at,
-        revision=event.revision,
-    )
-
-
-def evolve(version: Version, event: Event, at: datetime, job: str) -> Version:
-    """The version after one of the catalog's own events, said at ``at`` in the saga of ``job``.
-
-    Raises:
-        TransitionError: the event cannot happen in this state.
-    """
-    match version, event:
-        case _, SourceReleased() | SourceDiscarded():
-            return version
-        case (
-            _,
-            VersionChanged()
-            | VersionDisabled()
-            | VersionEnabled()
-            | VersionSoftDeleted()
-            | VersionRestored()
-            | VersionDeleted(),
-        ):
-            # Marks stand beside the state: whoever decides about them sets them, and says so under the next revision.
-            return msgspec.structs.replace(version, updated=at, revision=event.revision)
-        case Pending(), SourceRequested():
-            return msgspec.structs.replace(version, mode=event.mode, attempt=event.attempt, updated=at)
-        case Pending(), VersionStarted():
-            return become(DeployingVm, version, updated=at, revision=event.revision)
-        case DeployingVm(), VersionDeployed():
-            return become(DeploymentDone, version, updated=at, revision=event.revision, manifest=event.manifest)
-        case Pending() | DeployingVm(), VersionFailed(phase="import", failure=Failure(code="cancelled")):
-            return become(Cancelled, version, updated=at, revision=event.revision, failure=event.failure)
-        case Pending() | DeployingVm(), VersionFailed(phase="import"):
-            return become(Failed, version, updated=at, revision=event.revision, failure=event.failure)
-        case (
-            DeploymentDone() | Available() | PartiallyAvailable() | Failed(manifest=Manifest()),
-            VersionPublishRequested(),
-        ):
-            anew = isinstance(version, DeploymentDone)
-            publication = begin(counted_of(version), event.publication, event.terms, anew=anew)
-            return become(Publishing, version, updated=at, revision=event.revision, job=job, publication=publication)
-        case Publishing(), VersionReplicating():
-            return become(Replicating, version, updated=at, revision=event.revision)
-        case Publishing() | Replicating(), VersionCancelRequested():
-            return become(Cancelling, version, updated=at, revision=event.revision)
-        case (
-            Publishing()
-            | Replicating()
-            | Cancelling()
-            | Available()
-            | PartiallyAvailable()
-            | Failed(publication=Publication())
-            | DeploymentDone(publication=Publication()),
-            VersionUnpublishRequested(),
-        ):
-            return become(Unpublishing, version, updated=at, revision=event.revision, job=job, usable=False)
-        case (
-            Publishing()
-            | Replicating()
-            | Cancelling()
-            | Available()
-            | PartiallyAvailable()
-            | Failed(publication=Publication())
-            | DeploymentDone(publication=Publication()),
-            VersionAvailable() | VersionPartiallyAvailable() | VersionFailed(phase="publish"),
-        ):
-            return _aggregated(version, event, at)
-        case (
-            Publishing()
-            | Replicating()
-            | Cancelling()
-            | Unpublishing()
-            | Available()
-            | PartiallyAvailable()
-            | Failed(publication=Publication()),
-            VersionWithdrawn(),
-        ):
-            return become(
-                DeploymentDone,
-                version,
-                updated=at,
-                revision=event.revision,
-                usable=False,
-                withdrawn=event.reason,
-                failure=event.failure,
-            )
-    raise TransitionError(version, event)
-
-
-def _aggregated(version: Version, event: Event, at: datetime) -> Version:
-    match event:
-        case VersionAvailable():
-            return become(Available, version, updated=at, revision=event.revision, usable=True)
-        case VersionPartiallyAvailable():
-            return become(PartiallyAvailable, version, updated=at, revision=event.revision, usable=True)
-        case VersionFailed():
-            return become(Failed, version, updated=at, revision=event.revision, usable=False, failure=event.failure)
-    raise TransitionError(version, event)

@@ -29,7 +29,12 @@ from catalog.domain.version import (
 )
 from contracts.errors import Failure, Problem
 from contracts.events import Event
-from contracts.events.hub import VersionCancelRequested, VersionPublishRequested, VersionUnpublishRequested
+from contracts.events.hub import (
+    VersionCancelRequested,
+    VersionDeactivated,
+    VersionPublishRequested,
+    VersionUnpublishRequested,
+)
 from contracts.events.to_pods import SourceDiscarded
 
 GIVEN_UP = Failure(
@@ -51,8 +56,9 @@ UNHEARD = Failure(
 INSTEAD = {
     "publish": "Unpublish the version to remove its copies, or edit its placement to remove some.",
     "unpublish": "Wait for its end, then publish the version again.",
-    "delete": "Restore the version where it is soft-deleted; what is being deleted for good does not come back.",
+    "delete": "Look at the version: what is gone for good does not come back; import it anew.",
     "assign": "Roll the marker back, or edit or delete the assignment: that takes the place of this job.",
+    "deliver": "Its copies come or fail by themselves; ask the image's owner to remove those that are not wanted.",
 }
 """What to do in place of cancelling, by kind of job."""
 
@@ -118,7 +124,13 @@ def decide_given_time(version: Version | None, id: str, publication: int) -> tup
 
 
 def decide_sought(
-    version: Version | None, id: str, asked: Asked | None, at: datetime, seconds: float, *, fixed: bool = False
+    version: Version | None,
+    id: str,
+    asked: Asked | None,
+    at: datetime,
+    seconds: float,
+    *,
+    fixed: bool = False,
 ) -> list[Event]:
     """Tell the replicator again what is wanted of version ``id``, which it does not know: it changes nothing here.
 
@@ -151,6 +163,7 @@ def decide_sought(
         left=asked.left,
         cancelled=asked.cancelled,
         fixed=fixed,
+        principals=asked.principals,
         revision=version.revision,
     )
     while too_large(requested):  # the latest that left count most
@@ -161,6 +174,18 @@ def decide_sought(
             requested, left=left[len(left) // 4 + 1 :], cancelled=cancelled[len(cancelled) // 4 + 1 :]
         )
     return [requested, _cancel(version, id, version.revision)] if isinstance(version, Cancelling) else [requested]
+
+
+def decide_denied(version: Version | None, id: str) -> list[Event]:
+    """What the replicator is told before it is told again what is wanted of version ``id``: that its data is denied, so
+    that no copy of it starts, and nobody reads it meanwhile (features.md F6)."""
+    if version is None or gone(version.life) or not version.life.deactivated:
+        return []
+    return [
+        VersionDeactivated(
+            version=id, image=version.image, number=version.number, tenant=version.tenant, revision=version.revision
+        )
+    ]
 
 
 def decide_held(version: Version | None, id: str, pod: str) -> list[Event]:

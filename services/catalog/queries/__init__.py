@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 from catalog.queries.assignments import get_assignment, list_assignments, list_seats
 from catalog.queries.audit import list_audit
+from catalog.queries.certificates import list_certificates
 from catalog.queries.definitions import list_flavours, list_namespaces
 from catalog.queries.galleries import get_gallery, get_quota, list_galleries, list_retentions, preview_retention
 from catalog.queries.images import get_image, list_images
 from catalog.queries.jobs import get_job, get_timeline, list_jobs
 from catalog.queries.markers import get_lineage, get_marker, get_users, list_markers
+from catalog.queries.sharing import get_sharing_status, see
 from catalog.queries.versions import get_version, list_versions
 from catalog.settings import CatalogSettings
 from contracts.requests import (
@@ -22,11 +24,13 @@ from contracts.requests import (
     GetLineage,
     GetMarker,
     GetQuota,
+    GetSharingStatus,
     GetTimeline,
     GetUsers,
     GetVersion,
     ListAssignments,
     ListAudit,
+    ListCertificates,
     ListFlavours,
     ListGalleries,
     ListImages,
@@ -38,6 +42,7 @@ from contracts.requests import (
     ListVersions,
     PreviewRetention,
     Request,
+    See,
 )
 from runtime.requests import Query
 
@@ -46,6 +51,8 @@ def queries(settings: CatalogSettings) -> Mapping[type[Request], Query]:
     """Every query that the catalog answers."""
     return {
         ListImages: list_images,
+        GetSharingStatus: get_sharing_status,
+        See: see,
         GetImage: get_image,
         ListVersions: list_versions,
         GetVersion: get_version,
@@ -64,6 +71,7 @@ def queries(settings: CatalogSettings) -> Mapping[type[Request], Query]:
         GetQuota: get_quota(settings),
         ListRetentions: list_retentions,
         PreviewRetention: preview_retention,
+        ListCertificates: list_certificates,
         ListFlavours: list_flavours,
         ListNamespaces: list_namespaces,
         ListAudit: list_audit,

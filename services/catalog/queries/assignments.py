@@ -17,7 +17,8 @@ from catalog.domain.number import normalise
 from catalog.domain.pool import Pool
 from catalog.filters import Condition, Field, Order, conditions, met, milliseconds, order
 from catalog.pages import Value
-from catalog.queries.listing import Along, compared, moment, told, walk
+from catalog.queries import listing
+from catalog.queries.listing import Along, compared, moment, told
 from catalog.queries.named import find
 from catalog.references import image_not_found, is_id
 from catalog.views.assignment import assignment_view, seat_views
@@ -34,7 +35,7 @@ FIELDS = {
     "vcpus": Field("number", told("shape.vcpus")),
     "memory_mib": Field("number", told("shape.memory_mib")),
     "disk_gib": Field("number", told("shape.disk_gib")),
-    "disks": Field("number", "json_array_length(body, '$.disks')"),
+    "disks": Field("number", "coalesce(json_array_length(body, '$.disks'), 0)"),
     "seats": Field("number", f"CASE {told('kind')} WHEN 'endpoint' THEN json_array_length(body, '$.endpoints')"
                              f" ELSE {told('seats')} END"),
     "revision": Field("number", told("revision")),
@@ -42,9 +43,6 @@ FIELDS = {
     "updated": Field("time", moment("updated")),
 }  # fmt: skip
 """What assignments can be filtered and sorted by. ``image`` is its id, ``disks`` how many data disks a seat has."""
-_PARTS = ", ".join(f"json_extract('[' || replace({told('number')}, '.', ',') || ']', '$[{n}]')" for n in range(3))
-KEYS = {"number": f"printf('%09d%09d%09d', {_PARTS})"}
-"""What else than the field itself is sorted by: numbers as numbers, so that 1.10.0 follows 1.9.0."""
 
 SEATS = {
     **dict.fromkeys(("pod", "name", "state", "version", "model", "user"), Field()),
@@ -70,40 +68,39 @@ class Place(NamedTuple):
 
 
 async def list_assignments(query: ListAssignments, reader: Reader) -> AssignmentPage | Problem:
-    """Assignments of the tenant, by default by name. A tenant has few: any other order is made of all of its own."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
-    if isinstance(limit, Problem):
-        return limit
-    if isinstance(cursor, Problem):
-        return cursor
-    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
-    if isinstance(sort, Problem):
-        return sort
-    if isinstance(terms, Problem):
-        return terms
-    keys = ("name",) if sort.field == "name" else (KEYS.get(sort.field, FIELDS[sort.field].sql), "name")
-    if cursor is not None and len(cursor) != len(keys):
-        return pages.foreign()
+    """Assignments of the tenant, by default by name."""
+    asked = listing.asked(query, FIELDS)
+    if isinstance(asked, Problem):
+        return asked
+    way = asked.order
+    by_name = way.field == "name"
+    keys = ("name",) if by_name else ("value", "name")
     tenant = query.actor.tenant
-    others = [compared(_normal(term), FIELDS) for term in terms]
+    others = [compared(_normal(term), FIELDS) for term in asked.terms]
     if query.image is not None:
-        found = await find(tenant, query.image, reader)
-        if found is None:
-            return image_not_found(query.image)
-        others.append((f"{told('image')} = ?", (found[0],)))
+        image = query.image
+        if not is_id(image):  # of an image that was taken back the tenant still finds its assignments, by its id
+            found = await find(query.actor, image, reader)
+            if found is None:
+                return image_not_found(image)
+            image = found[0]
+        others.append((f"{told('image')} = ?", (image,)))
     if query.state is not None:
         others.append((f"{told('state')} = ?", (query.state,)))
     if query.pod is not None:
         others.append((ON_POD, (query.pod,)))
-    along = Along("assignments", keys, sort.down, led=[("tenant = ?", tenant)])
-    rows, end = await walk(along, cursor, others, limit + 1, reader)
-    page = pages.cut(rows, limit, body=2)
-    assignments = {id: ASSIGNMENT.decode(body) for _, id, body in page.rows}
+    led: list[tuple[str, Value]] = [("tenant = ?", tenant)]
+    if not by_name:
+        led.append(("field = ?", way.field))
+    along = Along("assignments" if by_name else "assignment_places", keys, way.down, led)
+    page = await listing.listed(along, asked, others, reader)
+    if isinstance(page, Problem):
+        return page
+    assignments = {id: ASSIGNMENT.decode(body) for id, body in page.documents}
     pools = await _pools(assignments, reader)
     known = await _known(assignments.values(), reader)
-    items = tuple(assignment_view(id, one, pools[id], known[one.version]) for id, one in assignments.items())
-    next = page.next or (None if end is None else pages.cursor_at(end))
-    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    views = [assignment_view(id, one, pools[id], known[one.version]) for id, one in assignments.items()]
+    items, next = page.fit(views)
     return AssignmentPage(items=items, next=next)
 
 

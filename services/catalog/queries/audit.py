@@ -3,13 +3,13 @@
 import msgspec
 
 from catalog import pages
-from catalog.documents import AUDIT, AUDIT_HEAD
 from catalog.filters import Condition, Field, conditions, order
 from catalog.queries.listing import compared
 from contracts.audit import Tip
 from contracts.errors import Problem
 from contracts.requests import Actor, AuditPage, ListAudit
 from contracts.views import AuditView
+from runtime.audited import AUDIT, AUDIT_HEAD
 from runtime.store import Reader, from_epoch
 
 FAR = 1000

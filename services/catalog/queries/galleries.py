@@ -9,20 +9,25 @@ import msgspec
 from catalog import pages
 from catalog.documents import GALLERY, IMAGE, MARKERS, RETENTIONS, ROSTER, SHELF, TALLY, USES, VERSION, gallery_key
 from catalog.domain import keeping
+from catalog.domain.gallery import Gallery
 from catalog.domain.image import Image
 from catalog.domain.keeping import Retentions
 from catalog.domain.version import Version
-from catalog.filters import Field, conditions, order
+from catalog.filters import Field
 from catalog.galleries import gallery_not_found
 from catalog.pages import Value
-from catalog.queries.listing import Along, compared, moment, told, walk
+from catalog.queries import listing
+from catalog.queries.listing import Along, compared, moment, told
 from catalog.queries.named import find_gallery
+from catalog.queries.scopes import COMMUNITY, PUBLIC
+from catalog.queries.sight import DOCUMENTS, reached
 from catalog.retention import retention_not_found
 from catalog.settings import CatalogSettings
 from catalog.views.gallery import gallery_view, quota_view, retention_view
 from contracts.errors import Problem
-from contracts.keeping import Retention
+from contracts.keeping import Quota, Retention, SoftDelete, Usage
 from contracts.requests import (
+    Actor,
     GalleryPage,
     GetGallery,
     GetQuota,
@@ -33,6 +38,8 @@ from contracts.requests import (
     VictimPage,
 )
 from contracts.views import GalleryView, QuotaView, VictimView
+from runtime import access
+from runtime.access import ACCESS, Access
 from runtime.requests import Query
 from runtime.store import Reader
 
@@ -62,6 +69,8 @@ OF_IMAGE = """
 
 
 ALL = -1
+EVERY = -1
+"""So many galleries as there are."""
 
 
 class Place(NamedTuple):
@@ -73,35 +82,57 @@ class Place(NamedTuple):
 
 
 async def list_galleries(query: ListGalleries, reader: Reader) -> GalleryPage | Problem:
-    """Galleries of the tenant, by default by name. A tenant has few: any other order is made of all of its own."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
-    if isinstance(limit, Problem):
-        return limit
-    if isinstance(cursor, Problem):
-        return cursor
-    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
-    if isinstance(sort, Problem):
-        return sort
-    if isinstance(terms, Problem):
-        return terms
-    keys = ("id",) if sort.field == "name" else (FIELDS[sort.field].sql, "id")
-    if cursor is not None and len(cursor) != len(keys):
-        return pages.foreign()
+    """Galleries of the tenant, or those of others that the actor reaches; by default by tenant and name. Few are: any
+    other order is made of all of them."""
+    asked = listing.asked(query, FIELDS)
+    if isinstance(asked, Problem):
+        return asked
+    way = asked.order
+    keys = ("id",) if way.field == "name" else (FIELDS[way.field].sql, "id")
     tenant = query.actor.tenant
     own: list[tuple[str, Value]] = [("id > ?", f"{tenant}/"), ("id < ?", f"{tenant}0")]  # "0" is what follows "/"
-    others = [compared(term, FIELDS) for term in terms]
-    rows, end = await walk(Along(GALLERIES, keys, sort.down, own), cursor, others, limit + 1, reader)
-    page = pages.cut(rows, limit, body=2)
-    items = tuple(gallery_view(GALLERY.decode(body)) for _, _, body in page.rows)
-    next = page.next or (None if end is None else pages.cursor_at(end))
-    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    if query.reach != "own":
+        own = [("id IN (SELECT value FROM json_each(?))", await _reach(query, reader))]
+    others = [compared(term, FIELDS) for term in asked.terms]
+    found = await listing.listed(Along(GALLERIES, keys, way.down, own), asked, others, reader)
+    if isinstance(found, Problem):
+        return found
+    keys_of = msgspec.json.encode([f"g/{id}" for id, _ in found.documents]).decode()
+    known = {id: ACCESS.decode(body) for id, body in await reader.rows(DOCUMENTS, (keys_of,))}
+    views = [_view(GALLERY.decode(body), known.get(f"g/{id}"), query.actor) for id, body in found.documents]
+    items, next = found.fit(views)
     return GalleryPage(items=items, next=next)
 
 
+async def _reach(query: ListGalleries, reader: Reader) -> str:
+    """The keys of the galleries that the actor reaches in this way, as JSON."""
+    actor = query.actor
+    ways = {"shared": actor.all, "community": (COMMUNITY,), "public": (PUBLIC,)}
+    given = ways.get(query.reach, (*actor.all, COMMUNITY, PUBLIC))
+    found = {gallery_key(*place) for place in await reached(given, reader, EVERY)}
+    if query.reach == "all":
+        tally = await reader.get(TALLY, actor.tenant)
+        found.update(gallery_key(actor.tenant, name) for name in (() if tally is None else tally.galleries))
+    return msgspec.json.encode(sorted(found)).decode()
+
+
+def _view(gallery: Gallery, known: Access | None, actor: Actor) -> GalleryView:
+    """A gallery as ``actor`` sees it: what it may hold and holds is its own tenant's to know."""
+    view = gallery_view(gallery)
+    if known is not None and known.gallery == gallery.id:
+        roles = {role for one in actor.all if one in known.grants for role in known.grants[one].roles}
+        view = msgspec.structs.replace(
+            view, sharing=known.sharing, public_name=known.public_name, roles=tuple(sorted(roles))
+        )
+    if gallery.tenant == actor.tenant:
+        return view
+    return msgspec.structs.replace(view, quota=Quota(), usage=Usage(), soft_delete=SoftDelete())
+
+
 async def get_gallery(query: GetGallery, reader: Reader) -> GalleryView | Problem:
-    """A gallery of the tenant by name or id."""
-    found = await find_gallery(query.actor.tenant, query.gallery, reader)
-    return gallery_not_found(query.gallery) if found is None else gallery_view(found)
+    """A gallery by name (of the tenant) or id."""
+    found = await find_gallery(query.actor, query.gallery, reader)
+    return gallery_not_found(query.gallery) if found is None else _view(*found, query.actor)
 
 
 def get_quota(settings: CatalogSettings) -> Query:
@@ -151,7 +182,10 @@ async def preview_retention(query: PreviewRetention, reader: Reader) -> VictimPa
     async for gallery, id in _images(policy, tenant, cursor, reader):
         skip = cursor.victims if cursor is not None and cursor[:2] == (gallery, id) else 0
         image = await reader.get(IMAGE, id)
-        if image is None or image.tenant != tenant or not keeping.covers(policy, id, image):
+        if image is None or image.tenant != tenant:
+            continue
+        _, known = await access.read(reader, tenant=tenant, image=id, gallery=image.gallery)
+        if not keeping.covers(policy, id, image, opened=known is not None and known.sharing != "private"):
             continue
         victims, versions = await _victims(policy, id, image, now, reader)
         looked_at += versions

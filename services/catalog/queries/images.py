@@ -9,9 +9,11 @@ from catalog.documents import IMAGE
 from catalog.domain.image import Image
 from catalog.domain.number import normalise, rank, ranked
 from catalog.filters import Condition, Field, conditions, order
-from catalog.queries.named import LATEST_RANK, USABLE, find
-from catalog.queries.walking import EVERYBODY, HIDDEN, Also, Asked, Key, look
-from catalog.references import image_not_found
+from catalog.queries import scopes
+from catalog.queries.named import LATEST_RANK, RANK_OF, USABLE, find
+from catalog.queries.sight import Sight, closed_pods, sight
+from catalog.queries.walking import Also, Asked, Key, look
+from catalog.references import image_not_found, is_id
 from catalog.views import image_view
 from contracts.errors import Problem
 from contracts.requests import GetImage, ImagePage, ListImages
@@ -40,20 +42,22 @@ FIELDS = {
 PROPERTY = "properties."
 
 # ``+`` takes the affinity of a column away, with which a comparison does not meet an index of expressions.
+HOLDS = "coalesce(json_extract({}, '$.details.hold_until_validated'), 0)"
 BODIES = f"""
-    SELECT d.id, d.body, ({LATEST_RANK.replace("?", "+d.id")})
+    SELECT d.id, d.body, ({RANK_OF.format(image="+d.id", held=HOLDS.format("d.body"))})
     FROM json_each(?) AS page CROSS JOIN documents AS d ON d.kind = 'image' AND d.id = page.value"""  # noqa: S608 - constants
 WITH_USABLE = f"SELECT page.value FROM json_each(?) AS page WHERE EXISTS ({USABLE.replace('?', '+page.value')})"  # noqa: S608
 HAS_USABLE = f"EXISTS ({USABLE.replace('?', '+s.image')})"
-HAS_LATEST = f"({LATEST_RANK.replace('?', '+s.image')}) = ?"
+_HELD = f"(SELECT {HOLDS.format('i.body')} FROM documents AS i WHERE i.kind = 'image' AND i.id = s.image)"  # noqa: S608
+HAS_LATEST = f"({RANK_OF.format(image='+s.image', held=_HELD)}) = ?"
 ON_POD = """EXISTS (
     SELECT 1 FROM versions AS v WHERE v.image = +s.image AND v.usable = 1 AND EXISTS (
         SELECT 1 FROM copies AS c WHERE c.id > v.id || ? AND c.id < v.id || ? AND c.state = 'AVAILABLE'))"""
 
 
 async def list_images(query: ListImages, reader: Reader) -> ImagePage | Problem:
-    """Images that the tenant can see: its own and those of the standard class. A page whose filters are met by few of
-    many may be short, and still have a next one."""
+    """Images that the actor can see, as `ListImages` says. A page whose filters are met by few of many may be short,
+    and still have a next one."""
     limit, cursor = pages.size(query.limit), pages.after(query.cursor, Key)
     if isinstance(limit, Problem):
         return limit
@@ -62,46 +66,51 @@ async def list_images(query: ListImages, reader: Reader) -> ImagePage | Problem:
     asked = _asked(query)
     if isinstance(asked, Problem):
         return asked
-    tenant = query.actor.tenant
-    scopes = [EVERYBODY] if query.owner not in (None, tenant) else [tenant, EVERYBODY]
-    if query.hidden or "hidden" in query.where:
-        scopes += [scope + HIDDEN for scope in scopes]
-    found = await look(asked, scopes, cursor, limit + 1, reader)
+    place = await scopes.of(query, reader)
+    if isinstance(place, Problem):
+        return place
+    if query.pod is not None and await closed_pods(query.actor, [query.pod], reader):
+        return ImagePage(items=())
+    found = await look(place.narrowed(asked), place.scopes, cursor, limit + 1, reader)
     keys = found.keys[:limit]
     ids = msgspec.json.encode([key.image for key in keys]).decode()
-    known = {row[0]: row for row in await reader.rows(BODIES, (ids,))}
-    rows = [(key, *known[key.image]) for key in keys if key.image in known]
-    page = pages.cut(rows, len(rows), body=2)
+    known = {id: (IMAGE.decode(body), latest) for id, body, latest in await reader.rows(BODIES, (ids,))}
+    seen = await sight(query.actor, [(id, image) for id, (image, _) in known.items()], reader)
+    rows = [
+        (key, key.image, *known[key.image])
+        for key in keys
+        if key.image in known and place.holds(seen, key.image, known[key.image][0])
+    ]
     now = datetime.now(UTC)
-    none = msgspec.json.encode([id for _, id, _, latest in page.rows if latest is None]).decode()
+    none = msgspec.json.encode([id for _, id, _, latest in rows if latest is None]).decode()
     usable = {
         id for (id,) in await reader.rows(WITH_USABLE, (none,))
     }  # of those that have a latest version it is known
     items = tuple(
-        _view(id, IMAGE.decode(body), latest, latest is not None or id in usable, now)
-        for _, id, body, latest in page.rows
+        _view(seen, id, image, latest, latest is not None or id in usable, now) for _, id, image, latest in rows
     )
     end = keys[-1] if len(found.keys) > limit else found.end
-    next = page.next or (None if end is None else pages.cursor_at(end))
-    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    items, next = pages.fit(items, [row[0] for row in rows], None if end is None else pages.cursor_at(end))
     return ImagePage(items=items, next=next)
 
 
 async def get_image(query: GetImage, reader: Reader) -> ImageView | Problem:
-    """One image that the tenant can see."""
-    found = await find(query.actor.tenant, query.image, reader)
+    """One image that the actor can see."""
+    found = await find(query.actor, query.image, reader)
     if found is None:
         return image_not_found(query.image)
     id, image = found
-    latest = await reader.rows(LATEST_RANK, (id,))
+    latest = await reader.rows(LATEST_RANK, (id, image.details.hold_until_validated))
     usable = bool(latest) or bool(await reader.rows(USABLE, (id,)))
-    return _view(id, image, latest[0][0] if latest else None, usable, datetime.now(UTC))
+    seen = await sight(query.actor, [found], reader)
+    return _view(seen, id, image, latest[0][0] if latest else None, usable, datetime.now(UTC))
 
 
-def _view(id: str, image: Image, latest: str | None, usable: bool, now: datetime) -> ImageView:
+def _view(seen: Sight, id: str, image: Image, latest: str | None, usable: bool, now: datetime) -> ImageView:
     out = image.life.disabled or image.life.deprecation == "OBSOLETE"
     number = None if latest is None or out else ranked(latest)
-    return image_view(id, image, number, usable=usable, at=now)
+    view = image_view(id, image, number, usable=usable, at=now)
+    return msgspec.structs.replace(view, visibility=seen.visibility(image), member_status=seen.answered(id))
 
 
 def _asked(query: ListImages) -> Asked | Problem:
@@ -111,7 +120,8 @@ def _asked(query: ListImages) -> Asked | Problem:
     sort = order(query.sort, FIELDS)
     if isinstance(sort, Problem):
         return sort
-    given = {"gallery": query.gallery, "state": query.state, "tenant": query.owner}
+    gallery = None if query.gallery is None or is_id(query.gallery) else query.gallery
+    given = {"gallery": gallery, "state": query.state, "tenant": query.owner}
     found = [Condition(field, "=", value) for field, value in given.items() if value is not None]
     found += [Condition("tag", "=", f"{key}={value}" if value else key) for key, value in query.tags.items()]
     also = []

@@ -3,11 +3,15 @@ have one, and at most `FAR` of them looked at for a page where more conditions m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
-from catalog.filters import Condition, Field
+from catalog import pages
+from catalog.filters import Condition, Field, Order, conditions, order
 from catalog.pages import Value
+from contracts.errors import Problem
 from runtime.store import Reader
+
+V = TypeVar("V")
 
 FAR = 1000
 """How many documents one page looks at, at most. A page with fewer items than asked for may still have a next one."""
@@ -35,11 +39,72 @@ class Along:
         return "<" if self.down else ">"
 
 
+class Narrowed(Protocol):
+    """A query for a list."""
+
+    @property
+    def where(self) -> Mapping[str, str]: ...
+    @property
+    def sort(self) -> str: ...
+    @property
+    def limit(self) -> int: ...
+    @property
+    def cursor(self) -> str | None: ...
+
+
+class Asked(NamedTuple):
+    """What a query asks for: filters, an order, and so many items ``after`` a key."""
+
+    terms: list[Condition]
+    order: Order
+    limit: int
+    after: tuple[Value, ...] | None
+
+
+class Listed(NamedTuple):
+    """Documents of a page by their ids, with their sort keys and the cursor of what follows them."""
+
+    keys: Sequence[tuple[Value, ...]]
+    documents: Sequence[tuple[str, bytes]]
+    next: str | None
+
+    def fit(self, views: Sequence[V]) -> tuple[tuple[V, ...], str | None]:
+        """As many of their ``views`` as one message holds, and the cursor of what follows those."""
+        return pages.fit(views, self.keys, self.next)
+
+
 class Rows(NamedTuple):
     """Rows of key, id and body; ``end`` is the key up to which was looked, where the list goes on behind it."""
 
     rows: list[tuple[tuple[Value, ...], str, bytes]]
     end: tuple[Value, ...] | None
+
+
+def asked(query: Narrowed, fields: Mapping[str, Field]) -> Asked | Problem:
+    """What a query asks for of a list with ``fields``, or what is wrong with it."""
+    limit, after = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
+    if isinstance(limit, Problem):
+        return limit
+    if isinstance(after, Problem):
+        return after
+    way, terms = order(query.sort, fields), conditions(query.where, fields)
+    if isinstance(way, Problem):
+        return way
+    if isinstance(terms, Problem):
+        return terms
+    return Asked(terms, way, limit, after)
+
+
+async def listed(
+    along: Along, asked: Asked, others: Sequence[tuple[str, Sequence[Value]]], reader: Reader
+) -> Listed | Problem:
+    """The page that was asked for; `walk` tells of ``others``. A cursor of another order is refused."""
+    if asked.after is not None and len(asked.after) != len(along.keys):
+        return pages.foreign()
+    rows, end = await walk(along, asked.after, others, asked.limit + 1, reader)
+    page = pages.cut(rows, asked.limit, body=2)
+    next = page.next or (None if end is None else pages.cursor_at(end))
+    return Listed([row[0] for row in page.rows], [(id, body) for _, id, body in page.rows], next)
 
 
 async def walk(

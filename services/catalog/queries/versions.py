@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from catalog import pages
 from catalog.documents import MARKERS, USES, VERSION
 from catalog.domain.image import Image
 from catalog.domain.marker import Markers, named
 from catalog.domain.number import normalise
 from catalog.domain.removal import assignments_of, markers_of
-from catalog.filters import Condition, Field, conditions, order
+from catalog.filters import Condition, Field
 from catalog.pages import Value
-from catalog.queries.listing import Along, compared, moment, told, walk
+from catalog.queries import listing
+from catalog.queries.listing import Along, compared, moment, told
 from catalog.queries.named import find, find_version, latest, seen
+from catalog.queries.sight import closed_pods
 from catalog.references import image_not_found
 from catalog.views import version_view
 from contracts.errors import Problem
@@ -48,6 +48,7 @@ FIELDS = {
     "available": Field("number", told("publication.available", "0")),
     "hidden": Field("flag", told("life.hidden", "0")),
     "protected": Field("flag", told("life.protected", "0")),
+    "deactivated": Field("flag", told("life.deactivated", "0")),
     "exclude_from_latest": Field("flag", f"({told('excluded', '0')} OR {told('publication.excluded', '0')} AND"
                                  f" {told('publication.number', '0')} > {told('promoted', '0')})"),
     "state": Field(sql=f"coalesce(json_extract(body, '$.life.removal.stage'),"
@@ -71,30 +72,23 @@ USED_BY = """
 
 async def list_versions(query: ListVersions, reader: Reader) -> VersionPage | Problem:
     """The versions of an image, by default the highest number first; of those with the same number the newest first."""
-    limit, cursor = pages.size(query.limit), pages.after(query.cursor, tuple[Value, ...])
-    if isinstance(limit, Problem):
-        return limit
-    if isinstance(cursor, Problem):
-        return cursor
-    sort, terms = order(query.sort, FIELDS), conditions(query.where, FIELDS)
-    if isinstance(sort, Problem):
-        return sort
-    if isinstance(terms, Problem):
-        return terms
-    found = await find(query.actor.tenant, query.image, reader)
+    asked = listing.asked(query, FIELDS)
+    if isinstance(asked, Problem):
+        return asked
+    found = await find(query.actor, query.image, reader)
     if found is None:
         return image_not_found(query.image)
     image_id, image = found
+    if query.pod is not None and await closed_pods(query.actor, [query.pod], reader):
+        return VersionPage(items=())
     markers = await reader.get(MARKERS, image_id)
-    keys = ("place",) if sort.field == "number" else (FIELDS[sort.field].sql, "place")
-    if cursor is not None and len(cursor) != len(keys):
-        return pages.foreign()
-    along = Along("versions", keys, sort.down, [("image = ?", image_id)])
-    rows, end = await walk(along, cursor, _others(query, terms, image, markers), limit + 1, reader)
-    page = pages.cut(rows, limit, body=2)
-    items = await _views(page.rows, image, markers, query.actor.tenant, reader)
-    next = page.next or (None if end is None else pages.cursor_at(end))
-    items, next = pages.fit(items, [row[0] for row in page.rows], next)
+    way = asked.order
+    keys = ("place",) if way.field == "number" else (FIELDS[way.field].sql, "place")
+    along = Along("versions", keys, way.down, [("image = ?", image_id)])
+    page = await listing.listed(along, asked, _others(query, asked.terms, image, markers), reader)
+    if isinstance(page, Problem):
+        return page
+    items, next = page.fit(await _views(page.documents, image, markers, query.actor.tenant, reader))
     return VersionPage(items=items, next=next)
 
 
@@ -104,28 +98,37 @@ async def get_version(query: GetVersion, reader: Reader) -> VersionView | Proble
     A number that failed imports left free shows the last of them.
     """
     if query.number == "latest":
-        found = await find(query.actor.tenant, query.image, reader)
+        found = await find(query.actor, query.image, reader)
         if found is None:
             return image_not_found(query.image)
-        newest = await latest(*found, query.pod, reader)
+        newest = await latest(query.actor, *found, query.pod, reader)
         if isinstance(newest, Problem):
             return newest
         (image_id, image), (id, version) = found, newest
     else:
-        named = await find_version(query.actor.tenant, query.image, query.number, reader)
+        named = await find_version(query.actor, query.image, query.number, reader)
         if isinstance(named, Problem):
             return named
         image_id, image, id, version = named
     uses, markers = await reader.get(USES, id), await reader.get(MARKERS, image_id)
-    return version_view(
+    copies = [_placed(*row) for row in await reader.rows(COPIES, (f"{id}_", f"{id}`"))]
+    closed = await closed_pods(query.actor, [placed.pod for placed in copies], reader)
+    view = version_view(
         id,
         version,
         image,
         markers=markers_of(markers, id),
         used_by=len(await seen(assignments_of(uses), image, query.actor.tenant, reader)),
-        where=tuple([_placed(*row) for row in await reader.rows(COPIES, (f"{id}_", f"{id}`"))]),
+        where=tuple(placed for placed in copies if placed.pod not in closed),
         at=datetime.now(UTC),
     )
+    return _as_seen(view, query.actor.tenant)
+
+
+def _as_seen(view: VersionView, tenant: str) -> VersionView:
+    """A version as ``tenant`` sees it: jobs are their own tenant's, and ancestors are told as far as they can be read
+    (`GetLineage`)."""
+    return view if view.tenant == tenant else msgspec.structs.replace(view, job="", parent="")
 
 
 def _others(
@@ -156,17 +159,18 @@ def _others(
 
 
 async def _views(
-    rows: Sequence[tuple[Any, ...]], image: Image, markers: Markers | None, tenant: str, reader: Reader
+    rows: Sequence[tuple[str, bytes]], image: Image, markers: Markers | None, tenant: str, reader: Reader
 ) -> tuple[VersionView, ...]:
-    ids = msgspec.json.encode([id for _, id, _ in rows]).decode()
+    ids = msgspec.json.encode([id for id, _ in rows]).decode()
     uses = {id: assignments_of(USES.decode(body)) for id, body in await reader.rows(USED_BY, (ids,))}
     known = await seen({one for own in uses.values() for one in own}, image, tenant, reader)
     used = {id: len(own & known) for id, own in uses.items()}
     now = datetime.now(UTC)
-    return tuple(
+    views = (
         version_view(id, VERSION.decode(body), image, markers=markers_of(markers, id), used_by=used.get(id, 0), at=now)
-        for _, id, body in rows
+        for id, body in rows
     )
+    return tuple(_as_seen(view, tenant) for view in views)
 
 
 def _placed(copy: str, state: str) -> Placed:

@@ -7,7 +7,7 @@ same however many images there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,6 +29,8 @@ MOST_TRIGRAMS = 16
 """What is looked for of a longer text is its beginning."""
 HIDDEN = "#"
 """What follows a scope of images that are in lists only when they are asked for."""
+OFFERED = "~"
+"""What stands before a principal in the scope of everything that is offered to it, by its path alone."""
 
 MATCHES = "SELECT image FROM image_facts WHERE scope = ? AND field = ?{compared} LIMIT ?"
 TEXT = """
@@ -56,6 +58,23 @@ COMPARES = """EXISTS (
     SELECT 1 FROM image_facts AS f INDEXED BY image_facts_by_image
     WHERE f.image = s.image AND f.field = ?{compared})"""
 HAS_TEXT = "EXISTS (SELECT 1 FROM image_texts AS t WHERE t.image = s.image AND t.text LIKE ? ESCAPE '\\')"
+
+
+class Scope(NamedTuple):
+    """Where images are looked for, and what of it: a whole scope, or a gallery of it."""
+
+    name: str
+    only: tuple[Condition, ...] = ()
+
+    @property
+    def hidden(self) -> "Scope":
+        """The images of it that are in lists only when they are asked for."""
+        return self._replace(name=self.name + HIDDEN)
+
+    @property
+    def slim(self) -> bool:
+        """Whether nothing but the paths of its images is there."""
+        return self.name.startswith(OFFERED)
 
 
 class Key(NamedTuple):
@@ -102,11 +121,15 @@ class Found(NamedTuple):
     end: Key | None
 
 
-async def look(asked: Asked, scopes: Sequence[str], after: Key | None, limit: int, reader: Reader) -> Found:
-    """The next images, ``limit`` of them if there are."""
-    parts = [await _scope(asked, scope, after, limit, reader) for scope in scopes]
+async def look(asked: Asked, scopes: Sequence[Scope], after: Key | None, limit: int, reader: Reader) -> Found:
+    """The next images, ``limit`` of them if there are; one that is in several scopes once."""
+    parts = [
+        await _scope(replace(asked, conditions=[*asked.conditions, *scope.only]), scope, after, limit, reader)
+        for scope in scopes
+    ]
     down = asked.order.down
-    keys = sorted((key for part in parts for key in part.keys), key=_rank, reverse=down)
+    found = {key.image: key for part in parts for key in part.keys}
+    keys = sorted(found.values(), key=_rank, reverse=down)
     ends = sorted((part.end for part in parts if part.end is not None), key=_rank, reverse=down)
     if not ends:
         return Found(keys, None)
@@ -115,16 +138,16 @@ async def look(asked: Asked, scopes: Sequence[str], after: Key | None, limit: in
     return Found([key for key in keys if (_rank(key) >= end if down else _rank(key) <= end)], ends[0])
 
 
-async def _scope(asked: Asked, scope: str, after: Key | None, limit: int, reader: Reader) -> Found:
-    few = await _few(asked, scope, reader)
+async def _scope(asked: Asked, scope: Scope, after: Key | None, limit: int, reader: Reader) -> Found:
+    few = None if scope.slim else await _few(asked, scope.name, reader)
     if few is not None:
         return await _sorted(asked, scope, few, after, limit, reader)
     order = asked.order
-    way = _by_path(asked, after) if order.field == "path" else _by_value(asked, after)
+    way = _by_path(asked, after, led=not scope.slim) if order.field == "path" else _by_value(asked, after)
     where, given = _where(asked, way.others, scope)
     free = where == "1"
     far = limit if free else FAR // 10 if any(one.costly for one in asked.also) else FAR
-    start = (scope, way.field, *way.values)
+    start = (scope.name, way.field, *way.values)
     rows = await reader.rows(WALK.format(bounds=way.bounds, where=where, way=order.sql), (*start, far, *given, limit))
     keys = [_key(row, order) for row in rows]
     if free or len(keys) >= limit:
@@ -133,26 +156,27 @@ async def _scope(asked: Asked, scope: str, after: Key | None, limit: int, reader
     return Found(keys, _key(last[0], order) if last else None)
 
 
-def _by_path(asked: Asked, after: Key | None) -> _Way:
-    """Those that meet a filter stand in the order of their paths, and those of a gallery next to each other."""
+def _by_path(asked: Asked, after: Key | None, *, led: bool) -> _Way:
+    """Those that meet a filter stand in the order of their paths, and those of a gallery next to each other. ``led``:
+    along the first filter."""
     others, down = list(asked.conditions), asked.order.down
     gallery = next((one for one in others if one.field == "gallery"), None)
     if gallery is not None:
         others.remove(gallery)
-    led = next((one for one in others if one.operator == "="), None)
-    if led is not None:
-        others.remove(led)
-    column, bounds, values = ("value", "", []) if led is None else ("path", " AND value = ?", [led.value])
+    first = next((one for one in others if led and one.operator == "="), None)
+    if first is not None:
+        others.remove(first)
+    column, bounds, values = ("value", "", []) if first is None else ("path", " AND value = ?", [first.value])
     if gallery is not None:
         for one in (Condition(column, ">", f"{gallery.value}/"), Condition(column, "<", f"{gallery.value}0")):
             if after is None or one.operator != (">", "<")[down] or not met(one, after.path):
                 bounds += f" AND {column} {one.operator} ?"
                 values.append(one.value)
     if after is not None:
-        columns = "(value, path, image)" if led is None else "(path, image)"
+        columns = "(value, path, image)" if first is None else "(path, image)"
         bounds += f" AND {columns} {asked.order.beyond} ({'?, ' * (len(columns.split()) - 1)}?)"
-        values += after if led is None else after[1:]
-    return _Way("path" if led is None else led.field, bounds, values, others)
+        values += after if first is None else after[1:]
+    return _Way("path" if first is None else first.field, bounds, values, others)
 
 
 def _by_value(asked: Asked, after: Key | None) -> _Way:
@@ -198,22 +222,22 @@ def _trigrams(text: str) -> str:
     return " AND ".join('"' + text[at : at + TRIGRAM].replace('"', '""') + '"' for at in starts[:MOST_TRIGRAMS])
 
 
-async def _sorted(asked: Asked, scope: str, few: list[str], after: Key | None, limit: int, reader: Reader) -> Found:
+async def _sorted(asked: Asked, scope: Scope, few: list[str], after: Key | None, limit: int, reader: Reader) -> Found:
     where, given = _where(asked, asked.conditions, scope)
     bounds = "" if after is None else f" AND (s.value, s.path, s.image) {asked.order.beyond} (?, ?, ?)"
     sql = SORT.format(bounds=bounds, where=where, way=asked.order.sql)
     ids = msgspec.json.encode(few).decode()
-    rows = await reader.rows(sql, (ids, asked.order.field, scope, *(after or ()), *given, limit))
+    rows = await reader.rows(sql, (ids, asked.order.field, scope.name, *(after or ()), *given, limit))
     return Found([_key(row, asked.order) for row in rows], None)
 
 
-def _where(asked: Asked, terms: Sequence[Condition], scope: str) -> tuple[str, list[Value]]:
+def _where(asked: Asked, terms: Sequence[Condition], scope: Scope) -> tuple[str, list[Value]]:
     """The conditions on ``s``: one look-up each."""
     parts, values = ["1"], list[Value]()
     for one in terms:
-        if one.operator == "=":
+        if one.operator == "=" and not scope.slim:
             parts.append(MEETS)
-            values += [scope, one.field, one.value]
+            values += [scope.name, one.field, one.value]
         else:
             parts.append(COMPARES.format(compared=_compare("f.value", one)))
             values += [one.field, one.value]

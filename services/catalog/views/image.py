@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from catalog.domain import lives
-from catalog.domain.image import Image
+from catalog.domain.image import Image, next_number
 from contracts.views import ImageView
 
 
@@ -36,6 +36,7 @@ def image_view(
         details=image.details,
         usable=usable and not image.life.disabled,
         versions=image.versions,
+        next_number=next_number(image) or "",
         protected=image.life.protected,
         protected_until=image.life.protected_until,
         deprecation=image.life.deprecation,

@@ -14,8 +14,11 @@ GONE = ("ABSENT", "DROPPED")
 """States of a copy of which nothing is left."""
 
 
-def job_view(id: str, job: Job, version: Version | None, *, rows: Sequence[JobRow] = ()) -> JobView:
+def job_view(
+    id: str, job: Job, version: Version | None, *, rows: Sequence[JobRow] = (), position: int | None = None
+) -> JobView:
     """A job; while ``version`` is still about this job's publish, its counts are those of the version right now.
+    ``position`` is where it stands among the imports that wait for their pod.
 
     How far it is comes from what is over: what moves at the moment is told by the pods live, and added by whoever shows
     it.
@@ -44,6 +47,7 @@ def job_view(id: str, job: Job, version: Version | None, *, rows: Sequence[JobRo
         total=total,
         rows=tuple(rows),
         assignment=job.assignment,
+        position=position,
         heard=job.heard,
         retried=job.retried,
     )
@@ -76,10 +80,13 @@ def copy_row(pod: str, replica: int, state: str, version: Version, failure: Fail
     )
 
 
-def pool_row(pod: str, pool: Pool) -> JobRow:
-    """A desktop pool on a pod."""
+def pool_row(job: Job, pod: str, pool: Pool) -> JobRow:
+    """A desktop pool on a pod. Of a job that did not wait for it any longer its failure is that it is late, unless it
+    has one of its own."""
     state = "DELETING" if pool.leaving else pool.state
-    return JobRow(pod=pod, state=state, failure=pool.failure, reason=pool.waits)
+    late = pool.open and job.failure is not None and job.failure.code == "deadline_exceeded"
+    failure = pool.failure or (job.failure if late and not jobs.running(job) else None)
+    return JobRow(pod=pod, state=state, failure=failure, reason=pool.waits)
 
 
 def _bytes(job: Job, version: Version | None, copies: CopyCounts, rows: Sequence[JobRow]) -> tuple[int, int]:
@@ -110,6 +117,8 @@ def _percent(job: Job, copies: CopyCounts, rows: Sequence[JobRow], done: int, to
             return _share(copies.available, wanted)
         case "import":
             return _share(done, total)
+        case "deliver":
+            return _share(sum(row.state == "AVAILABLE" for row in rows), len(rows))
         case "assign":
             return _share(sum(row.state == "IN_SYNC" for row in rows), len(rows))
         case "unpublish" | "delete":

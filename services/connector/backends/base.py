@@ -95,7 +95,8 @@ class Placed(msgspec.Struct, frozen=True):
 
 class SourceDisk(msgspec.Struct, frozen=True, kw_only=True):
     """A disk to be imported, open for reading; close ``fd`` after use. ``declared`` is what the pod says it is,
-    ``sha256`` what all of it must be (of a version's disk, which may have changed at rest); empty: nobody knows."""
+    ``sha256`` what all of it must be (of a version's disk, which may have changed at rest); empty: nobody knows.
+    ``staged`` is its name in the staging folder, where it was unpacked there: then it is taken over as it is."""
 
     fd: int
     name: str
@@ -103,6 +104,7 @@ class SourceDisk(msgspec.Struct, frozen=True, kw_only=True):
     lun: int
     declared: str | None
     sha256: str = ""
+    staged: str = ""
 
 
 class Staging(Protocol):

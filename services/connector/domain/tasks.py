@@ -13,9 +13,10 @@ import msgspec
 
 from contracts.errors import Failure
 from contracts.events import Event
-from contracts.events.from_pods import SourceInspected, SourceRejected, SourceStarted
+from contracts.events.from_pods import SourceInspected, SourceRejected, SourceStarted, SourceStepped
 from contracts.events.to_pods import Expected, Holder, SourceDiscarded, SourceReleased, SourceRequested
 from contracts.manifest import Format, Manifest, Source
+from contracts.preparation import AT_POD
 from contracts.terms import Priority
 
 
@@ -26,7 +27,8 @@ class _Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 class Import(_Task, frozen=True, kw_only=True, tag="import"):
     """Prepare a source. ``room`` bytes are left by the quotas; ``expects`` is what the image says that it must be;
-    ``snapshot`` is the name of one that is made of it."""
+    ``snapshot`` is the name of one that is made of it. ``plugins`` are all import plug-ins in their order, those of the
+    hub too; ``stepped`` is the position of the latest one that was told to have run here."""
 
     image: str
     tenant: str
@@ -38,6 +40,8 @@ class Import(_Task, frozen=True, kw_only=True, tag="import"):
     room: int | None = None
     expects: Expected = Expected()
     snapshot: str | None = None
+    plugins: tuple[str, ...] = ()
+    stepped: int = 0
 
 
 class Discard(_Task, frozen=True, kw_only=True, tag="discard"):
@@ -94,11 +98,13 @@ Task: TypeAlias = Import | Discard | Release | Copy | Paused | Withdraw
 
 def same_work(one: Task | None, other: Task) -> bool:
     """Whether two tasks ask for the same: a ticket, holders and a priority that were renewed change nothing about the
-    work."""
+    work, and neither does how much of it was told."""
     return _bare(one) == _bare(other)
 
 
 def _bare(task: Task | None) -> Task | None:
+    if isinstance(task, Import):
+        return msgspec.structs.replace(task, stepped=0)
     if not isinstance(task, Copy):
         return task
     return msgspec.structs.replace(task, ticket="", ticket_expires=None, holders=(), priority="normal", at=None)
@@ -145,7 +151,7 @@ def source_requested(task: Task | None, closed: Closed | None, event: SourceRequ
         )
         rejected = SourceRejected(version=event.version, attempt=event.attempt, failure=failure)
         return Decision(None, Closed(attempt=event.attempt, end="rejected", failure=failure), (rejected,))
-    begun = Import(
+    wanted = Import(
         version=event.version,
         saga=saga,
         image=event.image,
@@ -158,8 +164,9 @@ def source_requested(task: Task | None, closed: Closed | None, event: SourceRequ
         room=event.room,
         expects=event.expects,
         snapshot=event.snapshot,
+        plugins=event.plugins,
     )
-    return Decision(begun, closed, (SourceStarted(version=event.version, attempt=event.attempt),))
+    return Decision(wanted, closed, (SourceStarted(version=event.version, attempt=event.attempt),))
 
 
 def source_discarded(event: SourceDiscarded, saga: str) -> Decision:
@@ -175,6 +182,28 @@ def source_released(task: Task | None, closed: Closed | None, event: SourceRelea
     return Decision(Release(version=event.version, saga=saga, source=event.source), closed)
 
 
+def begun(task: Task | None, closed: Closed | None, version: str, attempt: int) -> Decision:
+    """An import is at work, and nothing is known of its source yet: a sign of life."""
+    wanted = isinstance(task, Import) and task.attempt == attempt
+    return Decision(task, closed, (SourceStarted(version=version, attempt=attempt),) if wanted else ())
+
+
+def stepped(task: Task | None, closed: Closed | None, attempt: int, position: int) -> Decision:
+    """The import plug-in at ``position`` ran to its end; it is told once, and so are those before it."""
+    if not isinstance(task, Import) or task.attempt != attempt or position <= task.stepped:
+        return Decision(task, closed)
+    return Decision(msgspec.structs.replace(task, stepped=position), closed, _steps(task, position))
+
+
+def _steps(task: Import, upto: int) -> tuple[Event, ...]:
+    """The words about the plug-ins up to a position that this pod ran and did not tell of."""
+    return tuple(
+        SourceStepped(version=task.version, attempt=task.attempt, step=name, position=position, steps=len(task.plugins))
+        for position, name in enumerate(task.plugins, 1)
+        if task.stepped < position <= upto and name in AT_POD
+    )
+
+
 def inspected(task: Task | None, closed: Closed | None, event: SourceInspected) -> Decision:
     """An import found its source fit, or is still at work; it is told only while it is the one that is wanted."""
     wanted = isinstance(task, Import) and task.attempt == event.attempt
@@ -184,11 +213,13 @@ def inspected(task: Task | None, closed: Closed | None, event: SourceInspected) 
 def import_ended(
     task: Task | None, closed: Closed | None, attempt: int, failure: Failure | None, event: Event
 ) -> Decision:
-    """An import came to its end; it counts only if it is still the one that is wanted."""
+    """An import came to its end; it counts only if it is still the one that is wanted. Steps of one that succeeded of
+    which nothing was told are told before."""
     if not isinstance(task, Import) or task.attempt != attempt:
         return Decision(task, closed)
     end: Literal["done", "rejected"] = "done" if failure is None else "rejected"
-    return Decision(None, Closed(attempt=attempt, end=end, failure=failure), (event,))
+    steps = _steps(task, len(task.plugins)) if failure is None else ()
+    return Decision(None, Closed(attempt=attempt, end=end, failure=failure), (*steps, event))
 
 
 def removed(task: Task | None, closed: Closed | None, done: Task, events: tuple[Event, ...] = ()) -> Decision:

@@ -8,7 +8,15 @@ from gateway.bodies.assignments import (
     SeatsToRebuild,
 )
 from gateway.bodies.base import Body, read, read_changes, read_value
-from gateway.bodies.galleries import FlavourToSet, GalleryToMake, NamespaceToSet, QuotaToSet, RetentionToSet
+from gateway.bodies.directory import DirectoryAccountToSet, TenantToSet, TokenToMake, UnitToSet, UserToSet
+from gateway.bodies.galleries import (
+    CertificateToSet,
+    FlavourToSet,
+    GalleryToMake,
+    NamespaceToSet,
+    QuotaToSet,
+    RetentionToSet,
+)
 from gateway.bodies.images import (
     DeprecationToSet,
     FileToUpload,
@@ -33,25 +41,44 @@ from gateway.bodies.publishing import (
     RequirementsToMeet,
     TargetsToPublish,
 )
+from gateway.bodies.sharing import (
+    GallerySharingToSet,
+    GrantToSet,
+    MembersToAdd,
+    MembersToRemove,
+    OffersToMake,
+    OffersToRevoke,
+    OfferToAccept,
+    TenantsToSet,
+)
 from gateway.bodies.webhooks import DeliveryToRepeat, WebhookToChange, WebhookToMake
 
 __all__ = [
     "AssignmentToDuplicate",
     "AssignmentToMake",
     "Body",
+    "CertificateToSet",
     "DeliveryToRepeat",
     "DeprecationToSet",
+    "DirectoryAccountToSet",
     "DiskToAdd",
     "FileToUpload",
     "FlavourToSet",
+    "GallerySharingToSet",
     "GalleryToMake",
+    "GrantToSet",
     "ImageToRegister",
     "ImageToSwitchTo",
     "LabelsToMatch",
     "LabelsToSet",
     "LimitsToSet",
     "MarkerToMove",
+    "MembersToAdd",
+    "MembersToRemove",
     "NamespaceToSet",
+    "OfferToAccept",
+    "OffersToMake",
+    "OffersToRevoke",
     "OverrideToSet",
     "PlacementToEdit",
     "PodToEnroll",
@@ -69,6 +96,11 @@ __all__ = [
     "SeatsToRebuild",
     "TagsToEdit",
     "TargetsToPublish",
+    "TenantToSet",
+    "TenantsToSet",
+    "TokenToMake",
+    "UnitToSet",
+    "UserToSet",
     "ValidationToRecord",
     "VersionToImport",
     "WebhookToChange",

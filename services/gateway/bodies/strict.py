@@ -13,19 +13,22 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from contracts.names import NUMBER
-from contracts.requests import CreateAssignment, Origin, SetDeprecation, SwitchImage
+from contracts.requests import CreateAssignment, OfferImages, Origin, RevokeOffers, SetDeprecation, SwitchImage
 from gateway.bodies.base import Body
 from gateway.paths import IMAGE
 
 ImagePath = Annotated[str, msgspec.Meta(pattern=IMAGE, max_length=161)]
 VersionPath = Annotated[str, msgspec.Meta(pattern=f"^(latest|{NUMBER.strip('^$')})$", max_length=32)]
 Replacement = Annotated[str, msgspec.Meta(pattern=f"^({IMAGE.strip('^$')}|{NUMBER.strip('^$')})$", max_length=161)]
+ImagePaths = Annotated[tuple[ImagePath, ...], msgspec.Meta(min_length=1, max_length=100)]
 NARROWER: Mapping[tuple[type[msgspec.Struct], str], Any] = {
     (Origin, "image"): ImagePath,
     (Origin, "number"): VersionPath,
     (CreateAssignment, "image"): ImagePath,
     (SwitchImage, "image"): ImagePath,
     (SetDeprecation, "replacement"): Replacement | None,
+    (OfferImages, "images"): ImagePaths,
+    (RevokeOffers, "images"): ImagePaths,
 }
 """What the door asks of fields that the services leave open, for they look for what is named there."""
 COMMAND = frozenset({"actor", "id", "revision"})

@@ -37,9 +37,10 @@ NEW_USE = (
     "image_not_found", "version_not_found", "version_not_ready", "marker_not_found", "marker_frozen", "no_latest",
     "image_disabled", "version_disabled", "version_obsolete", "version_deleted", "past_end_of_life",
     "copy_unavailable", "pod_unknown", "pod_not_found", "pod_draining", "requirements_not_met",
-    "customisation_required",
+    "customisation_required", "not_validated", "data_access_denied",
     "customisation_refused", "security_type_mismatch", "eula_not_accepted", "plan_mismatch", "flavour_mismatch",
     "endpoints_invalid", "operation_unsupported", "limit_exceeded", "forbidden",
+    "share_revoked",
 )  # fmt: skip
 """Why an image or a version cannot be used, here or like this."""
 ONE = ("assignment_not_found", "assignment_state")

@@ -1,11 +1,11 @@
 """The audit log: who changed what, chained so that nobody changes it afterwards."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
-from contracts.requests import AuditPage, ListAudit
+from contracts.requests import AuditPage, ListAudit, ListSharingAudit
 from gateway.answers import Cursor, Limit, reads
 from gateway.door import Services, answer
 from gateway.narrowing import Sort, narrowed
@@ -19,6 +19,9 @@ About = Annotated[
         max_length=161,
         description="Only what was done to this: the id of an image, a version, …",
     ),
+]
+Order = Annotated[
+    Literal["sequence", "-sequence"], QueryParameter(description="The oldest first; with `-` the newest.")
 ]
 By = Annotated[
     str | None,
@@ -60,4 +63,31 @@ async def list_audit(
     return answer(await door.ask(asked, AuditPage))
 
 
-HANDLERS = (list_audit,)
+@get(
+    "/v1/audit/sharing",
+    operation_id="list_sharing_audit",
+    summary="Read the audit log of sharing",
+    tags=["audit"],
+    responses=reads(
+        shape(AuditPage),
+        "A page of entries, the oldest first or by `sort=-sequence` the newest, and where the log stands now.",
+        "forbidden",
+    ),
+)
+async def list_sharing_audit(
+    door: Services,
+    request: Request[Any, Any, Any],
+    about: About = None,
+    by: By = None,
+    sort: Order = "sequence",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response[bytes]:
+    """Who shared what with whom, and who changed users, tokens, tenants: a log of its own, chained as the other."""
+    asked = ListSharingAudit(
+        actor=door.actor(request), about=about, actor_name=by, sort=sort, limit=limit, cursor=cursor
+    )
+    return answer(await door.ask(asked, AuditPage))
+
+
+HANDLERS = (list_audit, list_sharing_audit)

@@ -46,7 +46,7 @@ async def list_copies(
 
 
 ONE = (*NOWHERE, "placement_not_found", "placement_state", "copy_not_found", "copy_state", "pod_not_found")
-GONE = (*ONE, "last_holder", "policy_forbids", "deletion_of_locations_forbidden")
+GONE = (*ONE, "version_in_use", "last_holder", "policy_forbids", "deletion_of_locations_forbidden")
 
 
 @delete(

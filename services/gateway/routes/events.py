@@ -16,6 +16,7 @@ from gateway.filters import TYPE, Filter, types
 from gateway.live import FullError
 from gateway.paths import IMAGE
 from gateway.problems import refuse
+from gateway.sight import Sight
 from gateway.sse import EventStream
 
 HIGHEST = 2**53 - 1
@@ -74,7 +75,8 @@ async def follow_events(
     after: After = None,
     last_event_id: LastEventId = None,
 ) -> ASGIResponse:
-    """Events and live progress, until the client leaves. One that is too slow is dropped and can come back."""
+    """Events and live progress that the caller may know of, until he leaves or his token ends: those of his tenant, and
+    of images, versions and pods that he may read or use. A client that is too slow is dropped and can come back."""
     try:
         wanted = Filter(types=types(kinds or []), version=version or "", pod=pod or "", job=job or "")
     except ValueError as error:
@@ -86,7 +88,7 @@ async def follow_events(
         found = await door.ask(GetJob(actor=door.actor(request), job=job), JobView)
         wanted.versions.add(found.version)
     try:
-        subscriber = door.hub.open(wanted)
+        subscriber = door.hub.open(wanted, Sight(door.actor(request), door.see))
     except FullError:
         raise refuse("busy", "Too many clients follow events.", "Try again in a few seconds.") from None
     return EventStream(door.hub, subscriber, last_event_id if last_event_id is not None else after)

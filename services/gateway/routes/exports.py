@@ -23,7 +23,8 @@ from gateway.problems import RefusedError, refuse
 from gateway.routes.versions import NOWHERE, TAGS, find_version
 
 PATH = "/v1/images/{image:str}/versions/{version:str}/disks/{lun:int}/content"
-CODES = ("not_found", "version_not_ready", "export_unavailable", "pod_not_found", "range_not_satisfiable")
+DENIED = ("not_found", "version_not_ready", "export_unavailable", "data_access_denied")
+CODES = (*DENIED, "pod_not_found", "range_not_satisfiable")
 BINARY = "application/octet-stream"
 ANSWERS = {
     200: ResponseSpec(
@@ -86,7 +87,7 @@ async def export_disk(
     status_code=200,
     responses={
         200: ResponseSpec(data_container=None, description="Size and digest, in headers.", generate_examples=False),
-        **problems(*COMMON, *READING, *NOWHERE, "not_found", "version_not_ready", "export_unavailable"),
+        **problems(*COMMON, *READING, *NOWHERE, *DENIED),
     },
 )
 async def describe_disk(
@@ -116,6 +117,10 @@ def _export(door: Door, request: Request[Any, Any, Any], view: VersionView, disk
 
 
 async def _admit(door: Door, request: Request[Any, Any, Any], view: VersionView) -> ExportGrantView:
+    # The replicator, which decides, may not have heard of it yet.
+    if view.deactivated and not door.actor(request).operator:
+        detail = f"The data of {view.gallery}/{view.name} {view.number} is denied at present."
+        raise refuse("data_access_denied", detail, "Its owner or an operator can reactivate it.")
     asked = AdmitExport(**door.command(request, None), version=view.id, bearer=GATEWAY)
     return await door.ask(asked, ExportGrantView)
 

@@ -1,6 +1,6 @@
 """Galleries: what holds images, and how much of them; quotas of tenants."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.params import FromPath, QueryParameter, RawBody
@@ -28,7 +28,14 @@ from gateway.shapes import shape
 
 TAGS = ["galleries"]
 PATH = "/v1/galleries/{gallery:str}"
-OWN = frozenset({"sort", "limit", "cursor"})
+OWN = frozenset({"reach", "sort", "limit", "cursor"})
+Reach = Annotated[
+    Literal["own", "shared", "community", "public", "all"],
+    QueryParameter(
+        description="*own*: the caller's tenant's. *shared*: those shared with him, or on which he has a role. "
+        "*community*, *public*: those. *all*: all of these."
+    ),
+]
 Tenant = Annotated[
     str | None, QueryParameter(pattern=NAME, max_length=80, description="Another tenant, for operators.")
 ]
@@ -42,11 +49,18 @@ Tenant = Annotated[
     responses=reads(shape(GalleryPage), "A page of galleries, by name unless `sort` says otherwise."),
 )
 async def list_galleries(
-    door: Services, request: Request[Any, Any, Any], sort: Sort = None, limit: Limit = 100, cursor: Cursor = None
+    door: Services,
+    request: Request[Any, Any, Any],
+    reach: Reach = "own",
+    sort: Sort = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response[bytes]:
-    """The galleries of the caller's tenant. Every filter that is given must hold."""
+    """The galleries of the caller's tenant, or with `reach` those of others that he can read. Every filter that is
+    given must hold."""
     asked = ListGalleries(
         actor=door.actor(request),
+        reach=reach,
         where=narrowed(request, "list_galleries", OWN),
         sort=sort or "name",
         limit=limit,
@@ -155,7 +169,7 @@ async def get_quota(door: Services, request: Request[Any, Any, Any], tenant: Ten
     summary="Set a tenant's quota",
     tags=TAGS,
     responses=writes(
-        200, shape(QuotaView), "The quota that is in force now.", "revision_mismatch", "forbidden", "not_found"
+        200, shape(QuotaView), "The quota that is in force now.", "revision_mismatch", "forbidden", "tenant_not_found"
     ),
 )
 async def set_quota(

@@ -2,17 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
 from contracts.errors import Problem
-from contracts.requests import Actor, HealthView
+from contracts.requests import HealthView
 from gateway.answers import problems
 from gateway.door import Door, Services
 from gateway.figures import health
+from gateway.identity import SELF
 from gateway.shapes import Alive, Readiness, convert
 
 
@@ -42,17 +42,16 @@ async def live() -> Response[bytes]:
         **problems("bad_request", "host_not_allowed", "internal"),
     },
 )
-async def ready(door: Services, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def ready(door: Services) -> Response[bytes]:
     """Asks each hub service whether its consumers and its relay move."""
-    actor = door.actor(request)
-    services = await asyncio.gather(*(_ask(door, name, actor) for name in door.settings.services))
+    services = await asyncio.gather(*(_ask(door, name) for name in door.settings.services))
     good = door.hub.live and all(service.ready for service in services)
     body = Readiness(ready=good, events=door.hub.live, services=tuple(convert(service) for service in services))
     return Response(msgspec.json.encode(body), status_code=200 if good else 503, media_type="application/json")
 
 
-async def _ask(door: Door, service: str, actor: Actor) -> HealthView:
-    reply = await health(door.requests, service, actor)
+async def _ask(door: Door, service: str) -> HealthView:
+    reply = await health(door.requests, service, SELF)
     if isinstance(reply, Problem):
         return HealthView(service=service, ready=False, reasons=(reply.detail,), at=datetime.now(UTC))
     return reply

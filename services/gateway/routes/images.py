@@ -1,6 +1,6 @@
 """Images: the definitions that versions belong to."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
@@ -17,7 +17,10 @@ from gateway.shapes import shape
 
 TAGS = ["images"]
 PATH = "/v1/images/{image:str}"
-OWN = frozenset({"gallery", "state", "text", "tag", "pod", "owner", "hidden", "sort", "limit", "cursor"})
+OWN = frozenset({
+    "gallery", "state", "text", "tag", "pod", "owner", "visibility", "member_status", "hidden", "sort", "limit",
+    "cursor",
+})  # fmt: skip
 """Parameters of the list that are no fields."""
 DEFINITION = (
     "identifier_exists", "identifier_invalid", "range_invalid", "end_of_life_invalid", "feature_invalid",
@@ -27,6 +30,17 @@ DEFINITION = (
 )  # fmt: skip
 """Why a definition is refused."""
 Gallery = Annotated[str | None, QueryParameter(pattern=NAME, max_length=80, description="Only those in this gallery.")]
+Visible = Annotated[
+    Literal["private", "shared", "community", "public"] | None,
+    QueryParameter(
+        description="*private*: the tenant's own that nobody else can read. *shared*: those that others offered to it. "
+        "*community*, *public*: those in such galleries. Without it: its own, the public ones, and what it accepted."
+    ),
+]
+MemberStatus = Annotated[
+    Literal["accepted", "pending", "rejected", "all"],
+    QueryParameter(description="With `visibility=shared`: those that the tenant answered like this."),
+]
 
 
 @get(
@@ -45,12 +59,15 @@ async def list_images(
     tagged: TagsGiven = None,
     on_pod: OnPod = None,
     owner: Owner = None,
+    visibility: Visible = None,
+    member_status: MemberStatus = "accepted",
     hidden: Hidden = False,
     sort: Sort = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[bytes]:
-    """The images of the caller's tenant, and the provider's. Every filter that is given must hold."""
+    """The images of the caller's tenant, the provider's, those in public galleries, and those offered to the tenant
+    that it accepted. Every filter that is given must hold."""
     asked = ListImages(
         actor=door.actor(request),
         gallery=gallery,
@@ -59,6 +76,8 @@ async def list_images(
         tags=tags_in(tagged),
         pod=on_pod,
         owner=owner,
+        visibility=visibility,
+        member_status=member_status,
         hidden=hidden,
         where=narrowed(request, "list_images", OWN),
         sort=sort or "path",

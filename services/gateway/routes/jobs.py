@@ -99,7 +99,8 @@ async def list_job_events(
 async def cancel_job(
     door: Services, request: Request[Any, Any, Any], job: FromPath[str], key: Key = None
 ) -> Response[bytes]:
-    """Give up what a job does: a publish keeps what is AVAILABLE, an import leaves nothing."""
+    """Give up what a job does: a publish keeps what is AVAILABLE, an import leaves nothing, pools that did not follow
+    an update yet keep what they have, and a deletion is taken back before its copies went."""
     view = await door.ask(CancelJob(**door.command(request, key), job=job_in(job)), JobView)
     return answer(view, 202, {"location": f"/v1/jobs/{view.id}"})
 

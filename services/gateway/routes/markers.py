@@ -16,16 +16,19 @@ from contracts.requests import (
     SteerRollout,
 )
 from contracts.views import MarkerView
-from gateway.answers import IfMatch, Key, does, reads, revision_in, writes
+from gateway.answers import Cursor, IfMatch, Key, Limit, does, reads, revision_in, writes
 from gateway.bodies import MarkerToMove, RolloutToSteer, read
 from gateway.door import Services, answer, done, image_in, marker_in, thing
+from gateway.narrowing import Sort, narrowed
 from gateway.shapes import shape
 
 TAGS = ["markers"]
+OWN = frozenset({"sort", "limit", "cursor"})
 PATH = "/v1/images/{image:str}/markers/{marker:str}"
 ONE = ("image_not_found", "marker_not_found", "class_read_only", "forbidden")
 MOVES = (
     *ONE, "marker_frozen", "marker_target_unavailable", "version_not_found", "version_not_ready", "version_disabled",
+    "not_validated", "data_access_denied",
     "version_obsolete", "version_deleted", "past_end_of_life", "image_disabled", "rollout_running",
     "revision_mismatch",
 )  # fmt: skip
@@ -36,11 +39,26 @@ MOVES = (
     operation_id="list_markers",
     summary="List the markers of an image",
     tags=TAGS,
-    responses=reads(shape(MarkerPage), "All markers, by name.", "image_not_found"),
+    responses=reads(shape(MarkerPage), "A page of markers, by name unless `sort` says otherwise.", "image_not_found"),
 )
-async def list_markers(door: Services, request: Request[Any, Any, Any], image: FromPath[str]) -> Response[bytes]:
-    """The markers of an image, and what each names now."""
-    return answer(await door.ask(ListMarkers(actor=door.actor(request), image=image_in(image)), MarkerPage))
+async def list_markers(
+    door: Services,
+    request: Request[Any, Any, Any],
+    image: FromPath[str],
+    sort: Sort = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response[bytes]:
+    """The markers of an image, and what each names now. Every filter that is given must hold."""
+    asked = ListMarkers(
+        actor=door.actor(request),
+        image=image_in(image),
+        where=narrowed(request, "list_markers", OWN),
+        sort=sort or "name",
+        limit=limit,
+        cursor=cursor,
+    )
+    return answer(await door.ask(asked, MarkerPage))
 
 
 @get(

@@ -5,9 +5,12 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
-from gateway.answers import problems
+from contracts.requests import GetMetrics
+from contracts.rights import objection
+from gateway.answers import COMMON, problems
 from gateway.door import Services
 from gateway.exposition import MEDIA_TYPE
+from gateway.problems import RefusedError
 
 
 @get(
@@ -24,12 +27,17 @@ from gateway.exposition import MEDIA_TYPE
             "desired and observed, the time to converge, which services answer, and this process.",
             generate_examples=False,
         ),
-        **problems("bad_request", "host_not_allowed", "internal", "busy"),
+        **problems(*COMMON, "forbidden"),
     },
 )
 async def metrics(door: Services, request: Request[Any, Any, Any]) -> Response[str]:
     """What is measured, at most some seconds old. A service that does not answer is `imprint_up` 0."""
-    return Response(await door.figures.text(door.actor(request)), media_type=MEDIA_TYPE)
+    actor = door.actor(request)
+    # Figures are kept, so that not everyone who reads them asks the service that would refuse him.
+    problem = objection(GetMetrics(actor=actor))
+    if problem is not None:
+        raise RefusedError(problem)
+    return Response(await door.figures.text(actor), media_type=MEDIA_TYPE)
 
 
 HANDLERS = (metrics,)

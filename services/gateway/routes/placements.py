@@ -49,7 +49,7 @@ async def get_placement(
     responses=writes(
         200, shape(PlacementView), "The placement as it is wanted now.", *NOWHERE, "placement_not_found",
         "placement_state", "pod_unknown", "pod_draining", "replicas_unsupported", "targets_invalid", "policy_forbids",
-        "last_holder", "deletion_of_locations_forbidden", "revision_mismatch",
+        "last_holder", "deletion_of_locations_forbidden", "version_in_use", "data_access_denied", "revision_mismatch",
     ),
 )  # fmt: skip
 async def edit_placement(

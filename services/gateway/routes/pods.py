@@ -14,11 +14,12 @@ from contracts.requests import (
     PodPage,
     SetPodLabels,
     SetPodLimits,
+    SetPodTenants,
     VmPage,
 )
 from contracts.views import PodView
 from gateway.answers import Cursor, IfMatch, Key, Limit, etag, reads, revision_in, writes
-from gateway.bodies import LabelsToSet, LimitsToSet, read
+from gateway.bodies import LabelsToSet, LimitsToSet, TenantsToSet, read
 from gateway.door import Services, answer, pod_in
 from gateway.shapes import shape
 
@@ -143,4 +144,30 @@ async def set_pod_labels(
     return answer(view, headers=etag(view.labels_revision))
 
 
-HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library, set_pod_limits, set_pod_labels)
+@put(
+    "/v1/pods/{pod:str}/tenants",
+    operation_id="set_pod_tenants",
+    summary="Set who may use a pod",
+    tags=TAGS,
+    responses=writes(
+        200, shape(PodView), "The pod with its tenants.", "pod_not_found", "pod_state", "principal_invalid",
+        "revision_mismatch",
+    ),
+)  # fmt: skip
+async def set_pod_tenants(
+    door: Services,
+    request: Request[Any, Any, Any],
+    pod: FromPath[str],
+    body: RawBody,
+    key: Key = None,
+    if_match: IfMatch = None,
+) -> Response[bytes]:
+    """For operators: the tenants, accounts or organisations that may use a pod, all of them; to all others it is not
+    there. None named: every tenant may."""
+    data = read(TenantsToSet, body)
+    asked = door.order(SetPodTenants, request, key, data, pod=pod_in(pod), revision=revision_in(if_match))
+    view = await door.ask(asked, PodView)
+    return answer(view, headers=etag(view.tenants_revision))
+
+
+HANDLERS = (list_pods, get_pod, list_pod_vms, list_pod_library, set_pod_limits, set_pod_labels, set_pod_tenants)

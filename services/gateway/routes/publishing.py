@@ -21,7 +21,7 @@ REFUSALS = (
     *NOWHERE, "version_not_ready", "pod_unknown", "pod_draining", "no_target", "replicas_unsupported",
     "targets_invalid", "shallow_convert", "deadline_unreachable", "policy_forbids", "version_disabled",
     "version_obsolete", "version_deleted", "past_end_of_life", "class_read_only", "operation_unsupported",
-    "quota_exceeded", "forbidden",
+    "data_access_denied", "quota_exceeded", "forbidden",
 )  # fmt: skip
 ACCEPTED = "The publish was accepted; the job tells the rest."
 

@@ -36,6 +36,7 @@ REFUSALS = (
     *NOWHERE, "image_exists", "version_exists", "version_not_ready", "version_disabled", "version_obsolete",
     "version_deleted", "past_end_of_life", "copy_unavailable", "source_kind_unsupported", "source_invalid",
     "snapshot_convert", "os_mismatch", "gallery_name_invalid", "property_change_not_allowed", "operation_unsupported",
+    "plugin_unsupported", "certificate_not_found", "certificate_invalid", "data_access_denied", "not_validated",
     "quota_exceeded", "no_space", "pod_unknown", "pod_draining", "pod_offline", "forbidden", *DEFINITION,
 )  # fmt: skip
 """Why an import is refused."""

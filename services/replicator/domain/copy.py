@@ -28,7 +28,8 @@ class CopyBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     lost, and is made again without a publish. ``made`` is the publication that planned it, 0 when no publish did (an
     edit, a policy, a person's repair). ``datastore`` is where it is to lie, or lies; ``excluded``: `latest` on the pod
     does not mean it. ``among`` is how many copies of the version the pod is to have or had, at most: their numbers are
-    below that. ``started`` is when the latest attempt began; the bytes are that attempt's.
+    below that. ``lapsed``: it was delivered to a tenant that lost the image since, stays as long as it is
+    whole, and is not made again. ``started`` is when the latest attempt began; the bytes are that attempt's.
     """
 
     version: str
@@ -48,6 +49,7 @@ class CopyBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     made: int = 0
     excluded: bool = False
     among: int = 1
+    lapsed: bool = False
     datastore: str | None = None
     started: datetime | None = None
     bytes_network: int = 0

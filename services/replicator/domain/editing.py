@@ -1,6 +1,6 @@
 """Edits of a placement: targets, replicas and terms are added and removed, never replaced (features.md c15)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -22,12 +22,11 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    placement: Placement | None, roster: Roster, command: EditPlacement, pods: Mapping[str, Pod]
+    placement: Placement, roster: Roster, command: EditPlacement, pods: Mapping[str, Pod], hidden: Collection[str] = ()
 ) -> Edit | Problem:
-    """What an edit makes of a placement, or why it is refused. Whether a pod can hold what is added is asked apart."""
-    if placement is None or placement.tenant != command.actor.tenant:
-        return no_placement()
-    problem = closed(placement) or _stale(placement, command) or _strange(roster, command, pods)
+    """What an edit makes of a placement, or why it is refused. Whether a pod can hold what is added is asked apart.
+    ``pods`` are those that are there for the actor; those of the placement that he does not see are ``hidden``."""
+    problem = closed(placement) or _stale(placement, command) or _strange(roster, command, pods, hidden)
     if problem is not None:
         return problem
     replicas = placement.replicas if command.replicas is None else command.replicas
@@ -96,12 +95,15 @@ def _stale(placement: Placement, command: EditPlacement) -> Problem | None:
     )
 
 
-def _strange(roster: Roster, command: EditPlacement, pods: Mapping[str, Pod]) -> Problem | None:
+def _strange(
+    roster: Roster, command: EditPlacement, pods: Mapping[str, Pod], hidden: Collection[str]
+) -> Problem | None:
     """Something about the pods that are named."""
+    targets = roster.wanted.keys() - set(hidden)
     for pod in command.remove:
         if pod in command.add:
             return _targets(pod, f"pod {pod} is to be added and removed", "Say one of the two.")
-        if pod not in roster.wanted:
+        if pod not in targets:
             return _targets(pod, f"pod {pod} is no target of the version", "Read the placement's pods.")
     for pod in command.add:
         known = pods.get(pod)
@@ -112,7 +114,7 @@ def _strange(roster: Roster, command: EditPlacement, pods: Mapping[str, Pod]) ->
                 hint="List the pods; a pod joins when its connector starts with an enrolment token made for it.",
                 data={"pod": pod},
             )
-        if isinstance(known, Draining) and pod not in roster.wanted:
+        if isinstance(known, Draining) and pod not in targets:
             return Problem(
                 code="pod_draining",
                 detail=f"pod {pod} accepts nothing new",
@@ -120,7 +122,7 @@ def _strange(roster: Roster, command: EditPlacement, pods: Mapping[str, Pod]) ->
                 data={"pod": pod},
             )
     for pod, override in command.overrides.items():
-        if override is not None and (pod in command.remove or (pod not in roster.wanted and pod not in command.add)):
+        if override is not None and (pod in command.remove or (pod not in targets and pod not in command.add)):
             return _targets(pod, f"pod {pod} is no target of the version", "Add the pod in the same edit.")
     return None
 

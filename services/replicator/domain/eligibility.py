@@ -69,16 +69,19 @@ def resolve(
     *,
     held: Held | None = None,
     more: Iterable[str] = (),
+    source: Pod | None = None,
 ) -> tuple[Target, ...]:
     """The targets of a publish by name; empty when no pod accepts it (features.md, Settled).
 
     All enrolled pods that are neither DRAINING nor REMOVED, or of those the ones with the selector's labels; or those
     listed, where one that accepts nothing is named with its reason instead of being left out in silence. ``policies``
-    are those of the image (`policy.heeded`); ``more`` are named beside the targets (features.md C7).
+    are those of the image (`policy.heeded`); ``more`` are named beside the targets (features.md C7);
+    ``source`` is the version's source pod, which need not be among ``pods``, those that are there for who publishes.
     """
     case = Case(
-        manifest=manifest, terms=terms, rules=rules, policies=tuple(policies), source=pods.get(manifest.source.pod)
-    )
+        manifest=manifest, terms=terms, rules=rules, policies=tuple(policies),
+        source=source or pods.get(manifest.source.pod),
+    )  # fmt: skip
     names = sorted({*_names(pods, targets), *_named(more)})
     if not any(accepts(pods[name]) for name in names if name in pods):
         return ()

@@ -83,6 +83,12 @@ class Counted(msgspec.Struct, frozen=True):
     among: int
 
 
+class Lapsed(msgspec.Struct, frozen=True):
+    """Whether the tenant that it was delivered to has lost the image. Known to the replicator only."""
+
+    lapsed: bool = True
+
+
 class Started(msgspec.Struct, frozen=True):
     """The next attempt begins, on ``datastore`` if that is not the pod's to choose. Said to the house and the pod."""
 
@@ -164,6 +170,7 @@ Fact: TypeAlias = (
     | Kept
     | Noted
     | Counted
+    | Lapsed
     | Started
     | Transferred
     | Finalised
@@ -196,6 +203,8 @@ def evolve(copy: Copy | None, fact: Fact, at: datetime, floor: int = 0) -> Copy:
             )  # fmt: skip
         case Counted(among):
             return msgspec.structs.replace(copy, among=among)
+        case Lapsed(lapsed):
+            return msgspec.structs.replace(copy, lapsed=lapsed)
         case Started(datastore):
             return _become(
                 Replicating, copy, at, attempt=copy.attempt + 1, revision=said, datastore=datastore or copy.datastore,
@@ -259,6 +268,7 @@ def _planned(copy: Copy | None, fact: Planned | SkippedOver, at: datetime, floor
         "revision": next_revision(copy.revision, floor),
         "peers": plan.peers,
         "repairing": False,
+        "lapsed": False,
         "made": placement.publication if plan.publish else 0,
         "excluded": _excluded(plan),
         "among": max(copy.among, plan.among),

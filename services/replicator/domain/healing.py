@@ -115,6 +115,6 @@ def answer(stray: Stray, copy: Copy | None, placement: Placement | None) -> Answ
     good = _intact(item, placement.digest)
     if isinstance(copy, Available):
         return "hold" if good else "lose"
-    if underway(copy) or placement.paused or not good:
+    if underway(copy) or placement.halted or not good:
         return "nothing"
     return "adopt"

@@ -22,9 +22,12 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     number; ``heard`` is the latest one that was asked for, refused ones too. ``wanted`` counts the copies of the
     desired state, the ``skipped`` ones too; ``replicas`` are wanted on each pod where the terms say nothing else.
     WITHDRAWN: nothing is wanted any more, which is remembered for ever. ``rolling``: an all-or-nothing publish failed
-    so, and is taken back. ``holders`` are pods whose copy is AVAILABLE, the first few of them. The source pod has the
-    version without a copy too, until it says that it is ``bare``: what it had is corrupt or gone. ``revision`` counts
-    what was said of the placement.
+    so, and is taken back. ``paused`` by a person, its data ``denied`` by the catalog: no copy is made. ``holders`` are
+    pods whose copy is AVAILABLE, the first few of them. The source pod has the version without a copy too, until it
+    says that it is ``bare``: what it had is corrupt or gone. ``revision`` counts what was said of the placement.
+    ``gallery`` is the name of the image's, and ``principals`` are what the tenant was when it published: it has copies
+    on no pod that only others may use. ``public``: of the standard class. ``deleted`` in the
+    catalog: it is there for nobody but its owner.
     """
 
     version: str
@@ -46,11 +49,16 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     state: Literal["LIVE", "WITHDRAWN"] = "LIVE"
     paused: bool = False
+    denied: bool = False
     rolling: Failure | None = None
     estimate: datetime | None = None
     warning: Failure | None = None
     holders: tuple[str, ...] = ()
     bare: bool = False
+    gallery: str = ""
+    principals: tuple[str, ...] = ()
+    public: bool = False
+    deleted: bool = False
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -62,6 +70,11 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     def source(self) -> str:
         """The pod that the version was imported on."""
         return self.manifest.source.pod
+
+    @property
+    def halted(self) -> bool:
+        """Whether no copy is made for now, whatever is wanted."""
+        return self.paused or self.denied
 
     @property
     def shallow(self) -> bool:

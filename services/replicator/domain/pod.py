@@ -1,9 +1,7 @@
 """A pod: whether its connector reports, what it can hold, and which of its copies are unfinished (features.md b.5)."""
 
 import re
-from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 import msgspec
@@ -27,10 +25,6 @@ MOST_CAPABILITIES = 64
 """Capabilities that a pod is believed to have."""
 WORD = 80
 """Characters of a word with which a pod describes itself, as many as a name has (`contracts.names.Name`)."""
-MOST_WORKING = 64
-"""Copies that a report names at most (`PodReported`)."""
-MOST_UNHEARD = 16
-"""Copies of each sort that are watched at a time."""
 ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -38,7 +32,8 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     """What is known of a pod in every state.
 
     ``labels`` are those that it announced, ``own`` those of its operator in the hub, which stand above them;
-    ``labels_revision`` counts the changes of ``own``. ``root`` is that of the last complete inventory; its VMs are in
+    ``labels_revision`` counts the changes of ``own``. ``tenants`` are the principals that may use it, none: all, and
+    ``tenants_revision`` counts the changes of that. ``root`` is that of the last complete inventory; its VMs are in
     the tables under ``generation``. ``drift`` counts the items that nobody asked for. ``unheard`` are copies that the
     pod should be at work on and did not name in its reports, and those it was told to drop, with the time since when.
     ``revision`` counts what was said about the pod.
@@ -55,6 +50,8 @@ class _Pod(msgspec.Struct, frozen=True, kw_only=True, tag_field="state"):
     labels: dict[str, str]
     own: dict[str, str] = {}
     labels_revision: int = 0
+    tenants: tuple[str, ...] = ()
+    tenants_revision: int = 0
     datastores: tuple[Datastore, ...]
     virtual_limit: int | None = None
     capabilities: tuple[str, ...] = ()
@@ -141,13 +138,21 @@ class Relabelled(msgspec.Struct, frozen=True):
     own: dict[str, str]
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """Its operator said who may use it: these principals, or all. Said to the house."""
+
+    tenants: tuple[str, ...]
+
+
 class Expelled(msgspec.Struct, frozen=True):
     """It is REMOVED. Said to the house."""
 
     at: datetime
 
 
-Fact: TypeAlias = Announced | Enrolled | Seen | Returned | Vanished | Drained | Readmitted | Relabelled | Expelled
+Fact: TypeAlias = (
+    Announced | Enrolled | Seen | Returned | Vanished | Drained | Readmitted | Relabelled | Bound | Expelled
+)
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -214,6 +219,9 @@ def evolve(pod: Pod | None, fact: Fact, floor: int = 0) -> Pod:
             return _become(Connected, pod, revision=said) if reporting(pod) else _become(Offline, pod, revision=said)
         case Relabelled(own):
             return msgspec.structs.replace(pod, own=own, labels_revision=pod.labels_revision + 1, revision=said)
+        case Bound(tenants):
+            changed = pod.tenants_revision + 1
+            return msgspec.structs.replace(pod, tenants=tenants, tenants_revision=changed, revision=said)
         case Expelled(at):
             return _become(Removed, pod, removed=at, root=None, drift=0, unheard={}, revision=said)
         case _:
@@ -295,29 +303,6 @@ def site_of(pod: Pod | None) -> str:
 def accepts(pod: Pod) -> bool:
     """Whether the pod is a target for what is new (features.md, Settled)."""
     return isinstance(pod, Connected | Offline)
-
-
-def unnamed(running: Iterable[str], leaving: Iterable[str], words: PodReported) -> Iterator[str]:
-    """Copies that the pod should be at work on and does not name in its report, and those that it was told to drop and
-    did not; some of them, if there are many. A report that names as many as fit may have left some out."""
-    if words.working is not None and len(words.working) < MOST_WORKING:
-        named = {one.rpartition(":")[0] for one in words.working}
-        yield from islice((id for id in running if id not in named), MOST_UNHEARD)
-    yield from islice(leaving, MOST_UNHEARD)
-
-
-def patience(pod: Pod) -> timedelta:
-    """How long the pod may take to say what it should: two of its reports."""
-    return timedelta(seconds=2 * max(pod.interval, SHORTEST_SILENCE))
-
-
-def listened(pod: Pod, unnamed: Iterable[str], at: datetime) -> tuple[Pod, tuple[str, ...]]:
-    """The pod after a report that leaves ``unnamed`` out, and those of which nothing was heard for two of its
-    intervals: they are said again, and awaited as long once more."""
-    since = {id: pod.unheard.get(id, at) for id in unnamed}
-    overdue = tuple(id for id, when in since.items() if at - when >= patience(pod))
-    since.update(dict.fromkeys(overdue, at))
-    return (pod if since == pod.unheard else msgspec.structs.replace(pod, unheard=since)), overdue
 
 
 def reporting(pod: Pod | None) -> bool:

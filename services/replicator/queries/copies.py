@@ -1,25 +1,34 @@
 """Queries about the copies of a version."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+import msgspec
 
 from contracts.names import ID
 from contracts.requests import CopyPage, ListCopies
 from contracts.views import CopyView
 from replicator.config import Config
-from replicator.documents import COPY, LANE, LIMITS, PLACEMENT, POD, QUEUE
+from replicator.documents import COPY, LANE, LIMITS, POD, QUEUE, ROSTER
 from replicator.domain.copy import Copy, underway, unfinished
 from replicator.domain.estimate import outlook
 from replicator.domain.lane import Lane
 from replicator.domain.limits import PodLimits
-from replicator.domain.placement import Placement
+from replicator.domain.placement import Placement, Roster
 from replicator.domain.pod import Pod
 from replicator.domain.queue import Queue, without
 from replicator.queries.pages import fitting, named, now, size
+from replicator.queries.sight import hidden, placement_for
 from replicator.views import copy_view, waits_for
 from runtime.store import Reader
+
+PAGE = """
+    SELECT id, body FROM documents
+    WHERE kind = 'copy' AND id > ? AND id < ?
+    AND (? OR json_extract(body, '$.pod') NOT IN (SELECT value FROM json_each(?)))
+    ORDER BY id LIMIT ?"""
 
 _id = re.compile(ID)
 
@@ -36,7 +45,8 @@ def lister(config: Config) -> Callable[[ListCopies, Reader], Awaitable[CopyPage]
     """The query, with estimates by the slots of ``config``."""
 
     async def copies(request: ListCopies, reader: Reader) -> CopyPage:
-        """The copies of a version by pod; none when the version is unknown or is not the actor's."""
+        """The copies of a version by pod; none when the version is unknown or is none that the actor may read. Of
+        another tenant's he sees those on pods that are there for him."""
         return await _page(request, reader, config)
 
     return copies
@@ -48,18 +58,32 @@ async def _page(request: ListCopies, reader: Reader, config: Config) -> CopyPage
     """
     if not _id.fullmatch(request.version):
         return CopyPage(items=())
-    placement = await reader.get(PLACEMENT, request.version)
-    if placement is None or placement.tenant != request.actor.tenant:
+    placement = await placement_for(reader, request.actor, request.version)
+    if placement is None:
         return CopyPage(items=())
+    roster = await reader.get(ROSTER, request.version) or Roster()
+    unseen = await hidden(reader, request.actor, placement, roster.known)
     limit, prefix = size(request.limit), f"{request.version}_"
     rows = await reader.rows(
-        "SELECT id, body FROM documents WHERE kind = ? AND id > ? AND id < ? ORDER BY id LIMIT ?",
-        (COPY.name, prefix + (request.cursor or ""), request.version + chr(ord("_") + 1), limit + 1),
+        PAGE,
+        (
+            prefix + (request.cursor or ""),
+            request.version + chr(ord("_") + 1),
+            not unseen,
+            msgspec.json.encode(sorted(unseen)).decode(),
+            limit + 1,
+        ),
     )
     found = {id: COPY.decode(body) for id, body in rows[:limit]}
-    items = fitting(await _views(reader, config, placement, found, now()))
+    views = await _views(reader, config, placement, found, now())
+    items = fitting([_told(view, unseen) for view in views])
     more = len(rows) > limit or len(items) < len(found)
     return CopyPage(items=items, next=items[-1].id.removeprefix(prefix) if more else None)
+
+
+def _told(view: CopyView, unseen: Collection[str]) -> CopyView:
+    """A copy as it is told to somebody who does not see all pods."""
+    return msgspec.structs.replace(view, source="") if view.source in unseen else view
 
 
 async def _views(
@@ -88,7 +112,7 @@ def _estimates(
 ) -> dict[str, datetime]:
     """By id, when the copies that are not settled should be AVAILABLE, by the rates that were measured: those under way
     as long after their start as their bytes take, the others after what is before them in their pods' queues."""
-    if placement.paused:
+    if placement.halted:
         return {}
     size, ends = placement.manifest.size, dict[str, datetime]()
     waiting = {copy.pod: id for id, copy in found.items() if unfinished(copy) and not underway(copy)}

@@ -10,7 +10,7 @@ from contracts.names import ID, copy_id
 from contracts.requests import PlanPage, PlanPlacement
 from contracts.views import PlanRow
 from replicator.config import Config
-from replicator.documents import COPY, LANE, LIMITS, PLACEMENT, POD, POLICY, QUEUE, ROSTER
+from replicator.documents import COPY, LANE, LIMITS, POD, POLICY, QUEUE, ROSTER
 from replicator.domain.copy import Available, Copy, underway
 from replicator.domain.eligibility import Held, Target, resolve
 from replicator.domain.estimate import Estimate, objection, outlook, queued_for
@@ -19,7 +19,9 @@ from replicator.domain.placement import Placement, Roster, numbered
 from replicator.domain.pod import Pod, region_of
 from replicator.domain.policy import heeded
 from replicator.domain.sources import choose
+from replicator.domain.tenancy import known_to, usable
 from replicator.queries.pages import every, fitting, now, size
+from replicator.queries.sight import placement_for
 from runtime.store import Reader
 
 SOURCES = 4
@@ -35,6 +37,8 @@ class Present(msgspec.Struct, frozen=True):
     holders: dict[str, Pod | None]
     roster: Roster
     copies: dict[tuple[str, int], Copy]
+    tenant: str = ""
+    public: bool = False
 
 
 def planner(config: Config) -> Callable[[PlanPlacement, Reader], Awaitable[PlanPage]]:
@@ -42,12 +46,15 @@ def planner(config: Config) -> Callable[[PlanPlacement, Reader], Awaitable[PlanP
 
     async def plan(request: PlanPlacement, reader: Reader) -> PlanPage:
         """What a publish would do, by pod and replica; the cursor is the last row's ``<pod>/<replica>``."""
-        at, tenant = now(), request.actor.tenant
+        at = now()
         present = await _present(request, reader)
         policies = (await every(reader, POLICY)).values()
+        tenant = present.tenant or request.actor.tenant
+        mine = {name: pod for name, pod in present.pods.items() if present.public or usable(pod, request.actor.all)}
         targets = resolve(
-            present.pods, request.targets, request.replicas, request.terms, request.manifest, config.rules,
+            mine, request.targets, request.replicas, request.terms, request.manifest, config.rules,
             heeded(policies, tenant, request.image), held=_held(present.copies),
+            source=present.pods.get(request.manifest.source.pod),
         )  # fmt: skip
         lacking = {target.pod for target, _ in _seats(targets, present) if not target.skip}
         estimate = await _estimate(request, reader, config, present, sorted(lacking), at)
@@ -73,12 +80,12 @@ def planner(config: Config) -> Callable[[PlanPlacement, Reader], Awaitable[PlanP
 
 
 async def _present(request: PlanPlacement, reader: Reader) -> Present:
-    """What is known of the version, if it is the actor's: of another tenant's nothing is told."""
+    """What is known of the version, if the actor may read it."""
     pods = await every(reader, POD)
     placement: Placement | None = None
     if _id.fullmatch(request.version):
-        placement = await reader.get(PLACEMENT, request.version)
-    if placement is None or placement.tenant != request.actor.tenant:
+        placement = await placement_for(reader, request.actor, request.version)
+    if placement is None:
         source = request.manifest.source.pod
         return Present(pods, {source: pods.get(source)}, Roster(), {})
     roster: Roster | None = await reader.get(ROSTER, request.version)
@@ -87,7 +94,8 @@ async def _present(request: PlanPlacement, reader: Reader) -> Present:
         (COPY.name, f"{request.version}_", request.version + chr(ord("_") + 1)),
     )
     copies = {(copy.pod, copy.replica): copy for (body,) in rows if (copy := COPY.decode(body))}
-    return Present(pods, {name: pods.get(name) for name in placement.known}, roster or Roster(), copies)
+    holders = {name: pods.get(name) for name in placement.known}
+    return Present(pods, holders, roster or Roster(), copies, placement.tenant, placement.public)
 
 
 def _held(copies: Mapping[tuple[str, int], Copy]) -> Held:
@@ -130,7 +138,7 @@ def _sources(request: PlanPlacement, pod: str, replica: int, present: Present) -
         return (pod,)
     id = copy_id(request.version, pod, replica)
     found = choose(present.pods.get(pod), present.holders, {}, 1, id, request.manifest.source.pod)
-    return tuple(one.name for one in found[:SOURCES])
+    return tuple(one.name for one in found if known_to(one, request.actor))[:SOURCES]
 
 
 async def _estimate(

@@ -5,6 +5,7 @@ from contracts.requests import GetPolicy, ListPolicies, PolicyPage
 from contracts.views import PolicyView
 from replicator.documents import POD, POLICY
 from replicator.domain.policy import no_policy, policy_id
+from replicator.domain.tenancy import seen_by
 from replicator.policies import matching
 from replicator.queries.pages import every, fitting, size
 from replicator.views import policy_view
@@ -22,7 +23,7 @@ async def policies(request: ListPolicies, reader: Reader) -> PolicyPage:
     end = tenant + chr(ord(".") + 1)
     rows = await reader.rows(PAGE, (POLICY.name, begin, end, limit + 1))
     found = [one for (body,) in rows[:limit] if (one := POLICY.decode(body)).tenant == tenant]
-    pods = await every(reader, POD) if found else {}
+    pods = seen_by(await every(reader, POD), request.actor) if found else {}
     items = fitting([policy_view(one, matching(one, pods)) for one in found])
     more = len(rows) > limit or len(items) < len(found)
     return PolicyPage(items=items, next=items[-1].name if more and items else None)
@@ -33,4 +34,4 @@ async def policy(request: GetPolicy, reader: Reader) -> PolicyView | Problem:
     found = await reader.get(POLICY, policy_id(request.actor.tenant, request.name))
     if found is None or found.body is None or found.tenant != request.actor.tenant:
         return no_policy(request.name)
-    return policy_view(found, matching(found, await every(reader, POD)))
+    return policy_view(found, matching(found, seen_by(await every(reader, POD), request.actor)))

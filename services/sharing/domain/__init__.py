@@ -1,1 +1,1 @@
-"""The functional core of sharing: what an offer of an image may go through."""
+"""The functional core of sharing: what offers, answers, shared galleries and grants may go through."""

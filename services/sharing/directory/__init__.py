@@ -1,0 +1,1 @@
+"""Who is who: organisations and their units, accounts, tenants, users and service accounts, their tokens."""
