@@ -143,13 +143,14 @@ def _opened(gallery: Access, actor: Actor) -> bool:
 
 
 def _granted(grants: dict[str, Roles], actor: Actor) -> frozenset[Right]:
-    """What roles give: all of it to whom they were given by name or group, and to somebody of a tenant, an account or
-    an organisation no more than he may do at home."""
+    """What roles give: all of it to whom they were given by name or group, unless his token was made for less; and to
+    somebody of a tenant, an account or an organisation no more than he may do at home."""
     found = NOTHING
     for principal in actor.all:
         if principal in grants:
             given = NOTHING.union(*(GIVES[role] for role in grants[principal].roles))
-            found |= given if principal.startswith(("user:", "service:", "group:")) else given & actor.rights
+            named = principal.startswith(("user:", "service:", "group:")) and not actor.bounded
+            found |= given if named else given & actor.rights
     return found
 
 

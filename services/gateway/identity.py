@@ -159,4 +159,11 @@ class Identities:
 
 def _actor(view: IdentityView) -> Actor:
     kind = "service" if view.kind == "service" else "user"
-    return Actor(tenant=view.tenant, name=view.name, roles=view.roles, kind=kind, principals=view.principals)  # type: ignore[arg-type]
+    return Actor(
+        tenant=view.tenant,
+        name=view.name,
+        roles=view.roles,
+        kind=kind,  # type: ignore[arg-type]
+        principals=view.principals,
+        bounded=view.bounded,
+    )

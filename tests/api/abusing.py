@@ -59,7 +59,7 @@ class Abused:
         reader, writer = await asyncio.open_connection(*self.place)
         try:
             writer.write(request)
-            return await answer(reader)
+            return await answer(reader, bodiless=request.startswith(b"HEAD "))
         finally:
             writer.transport.abort()
 
@@ -75,7 +75,7 @@ class Abused:
         return sorted(json.loads(said))
 
 
-async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def answer(reader: asyncio.StreamReader, *, bodiless: bool = False) -> tuple[int, bytes]:
     """Status and body of the next answer; a status of 0 where the connection ended without one."""
     async with asyncio.timeout(60):
         try:
@@ -84,7 +84,10 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
             return 0, b""
         lines = head.lower().split(b"\r\n")
         length = [line.partition(b":")[2] for line in lines if line.startswith(b"content-length:")]
-        body = await reader.readexactly(int(length[0])) if length else b""
+        try:
+            body = await reader.readexactly(int(length[0])) if length and not bodiless else b""
+        except (asyncio.IncompleteReadError, ConnectionError):
+            body = b""  # what was not read of a refused request's body resets the connection
     return int(head.split()[1]), body
 
 
@@ -107,6 +110,7 @@ NAMES = (
     "http:%2f%2f169.254.169.254%2f", "%252e%252e%252f", "A" * 300,
 )  # fmt: skip
 """Segments of a path that name nothing, in no place."""
+TURNS = 2
 ADDRESSES = (
     "http://169.254.169.254/latest/meta-data/", "http://[::ffff:169.254.169.254]/", "http://[::ffff:127.0.0.1]/",
     "http://127.0.0.1:4222/", "http://localhost@127.0.0.1/", "http://2130706433/", "http://0x7f000001/",
@@ -119,12 +123,13 @@ ADDRESSES = (
 """Addresses that lead inside, or that others may read otherwise."""
 
 
-def spoilt(path: str) -> Iterator[str]:
-    """A path of the API's description with each of its parameters in turn replaced by each of `NAMES`."""
+def spoilt(path: str, turn: int) -> Iterator[str]:
+    """A path of the API's description with each of its parameters in turn replaced by some of `NAMES`: by others with
+    another ``turn``, and by all of them with as many turns as `TURNS`."""
     segments = path.split("/")
     for place, segment in enumerate(segments):
         if segment.startswith("{"):
-            for name in NAMES:
+            for name in NAMES[turn % TURNS :: TURNS]:
                 filled = ["x" if other.startswith("{") else other for other in segments]
                 filled[place] = name
                 yield "/".join(filled)

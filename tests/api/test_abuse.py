@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from api import views
 from api.abusing import ADDRESSES, BEARER, MIB, Abused, Stream, answer, p99, request, spoilt
 from api.backend import backend
 from api.conftest import SERVICES, add_streams
@@ -198,7 +199,7 @@ async def test_f17_a_path_that_names_nothing_is_refused_on_every_route_and_asks_
             empty = b"Content-Length: 0" if name == "GET" else b"Content-Length: 2\r\nContent-Type: application/json"
             asked += [
                 (name, spoiled, request(name, spoiled, empty) + (b"\r\n" if name == "GET" else b"\r\n{}"))
-                for spoiled in spoilt(path)
+                for spoiled in spoilt(path, len(asked))
             ]
     found = await _all([door.say(text) for *_, text in asked])
     wrong = [
@@ -208,6 +209,7 @@ async def test_f17_a_path_that_names_nothing_is_refused_on_every_route_and_asks_
     ]
     assert wrong == []
     assert len(found) > 1000
+    assert door.services.asked == []
 
 
 @pytest.mark.parametrize("kind", [CreateHook, UpdateHook])
@@ -215,7 +217,7 @@ async def test_f18_no_webhook_leads_inside(door: Abused, kind: type[contract.Req
     taken = []
 
     def decide(command: Any) -> msgspec.Struct:
-        hook = Hook(tenant="default", url=command.url, events=("copy.*",), revision=1)
+        hook = Hook(tenant="default", url=command.url, events=("copy.*",), created=views.AT)
         problem = unusable(hook, ())
         if problem is None:
             taken.append(command.url)

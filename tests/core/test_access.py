@@ -162,6 +162,14 @@ def test_b4_while_the_owner_keeps_an_image_to_himself_no_offer_holds_and_grants_
     assert (known.answered(BETA), known.may(BETA)) == ("ACCEPTED", {"read"})
 
 
+def test_e7_a_token_that_was_made_for_less_gives_no_more_of_what_was_granted_by_name() -> None:
+    known = Known().tell(granted("image", "user:beta/bob", "owner"), granted("gallery", "group:beta/devs", "publisher"))
+    names = ("beta", "user:beta/bob", "group:beta/devs")
+    bob = Actor(tenant="beta", name="bob", roles=("reader",), principals=names)
+    assert known.may(bob) == {"read", "publish", "share", "manage"}
+    assert known.may(Actor(tenant="beta", name="bob", roles=("reader",), principals=names, bounded=True)) == {"read"}
+
+
 def test_e7_a_gallery_is_open_to_its_groups_or_to_everybody() -> None:
     known = Known().tell(shared("groups", "account:bees"))
     assert (known.may(BETA), known.may(STRANGER)) == ({"read"}, set())

@@ -337,6 +337,8 @@ async def test_e1_a_member_sees_the_copies_on_pods_that_are_there_for_it(asked: 
     seen = await rows(BETA)
     assert seen.keys() == {"pod-1", "pod-2", "pod-3", "pod-4"}
     assert set(seen.values()) == {""}, "nor does it learn that pod-6 served them"
+    (copy,) = [one for one in (await asked(ListCopies(actor=BETA, version=VERSION))).items if one.pod == "pod-2"]
+    assert (copy.bytes_network, copy.bytes_reused) == (1500, 0), "nor what else the owner has there"
     assert (await rows(BETA, limit=4)).keys() == seen.keys()
     assert (await asked(ListCopies(actor=BETA, version=VERSION, limit=4))).next is None, "nothing is behind it"
     never = await asked(ListCopies(actor=BETA, version="1" * 32))

@@ -114,6 +114,18 @@ def test_a_token_gives_no_more_than_the_one_it_was_asked_with(world: Directory) 
     refused(world.token(JO, "owner")[1], "roles_exceeded")
 
 
+def test_a_token_made_for_certain_roles_is_bounded_by_them_and_so_is_what_it_makes(
+    world: Directory, tmp_path: Path
+) -> None:
+    reading, _ = world.token(JO, "reader")
+    whole, _ = world.token(JO)
+    assert world.bears(reading, tmp_path).bounded
+    assert not world.bears(whole, tmp_path).bounded
+    with_it = Actor(tenant="acme", name="jo", roles=("reader",), bounded=True)
+    made, _ = world.token(with_it)
+    assert world.bears(made, tmp_path).bounded, "what was granted to jo by name is not had back by a second token"
+
+
 def test_an_owner_makes_tokens_for_his_users_but_none_that_may_more_than_he(world: Directory) -> None:
     assert world.token(ADA, user="jo")[1].user == "jo"
     refused(world.token(ADA, "owner", user="jo")[1], "roles_exceeded")

@@ -14,6 +14,7 @@ from contracts.events import from_pods, hub
 from contracts.requests import (
     CancelJob,
     CreateAssignment,
+    DeleteVersion,
     DropAssignment,
     EditPlacement,
     GetAssignment,
@@ -212,13 +213,18 @@ async def test_a_voi_image_is_distributed_to_endpoints_and_each_tells_how_far_it
 async def test_seats_go_on_with_the_bytes_of_a_copy_that_was_taken_back(nats_url: str, tmp_path: Path) -> None:
     async with house(nats_url, tmp_path, pods=2, more=QUICK) as home:
         await two_versions(home)
-        await assigned(home)
+        await assigned(home, marker=None, number="1.0.0")
+        assert not isinstance(await home.command(MoveMarker, image=IMAGE, marker="prod", number="1.1.0"), Problem)
         refused = await home.command(UnpublishVersion, image=IMAGE, number="1.0.0")
         assert isinstance(refused, Problem)
         assert refused.code == "version_in_use"
         version = await home.version("1.0.0")
+        await home.quiet()
         edited = await home.command(EditPlacement, version=version.id, remove=(SECOND,))
-        assert not isinstance(edited, Problem), edited
+        assert isinstance(edited, Problem)
+        assert edited.code == "version_in_use"
+        forced = await home.command(DeleteVersion, image=IMAGE, number="1.0.0", bypass_soft_delete=True, force=True)
+        assert not isinstance(forced, Problem), forced
         await home.record.expect(from_pods.CopyDropped, pod=SECOND)
         assert version.id not in home.site(SECOND).items()
         (disk,) = json.loads((seat(home, SECOND) / "desktop.json").read_text())["disks"]

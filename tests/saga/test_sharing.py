@@ -55,7 +55,7 @@ async def do(home: House, actor: Actor, kind: type[Command], **fields: Any) -> A
 
 async def available(home: House, name: str, seed: int, **more: Any) -> VersionView:
     """A version of an image of its own that is AVAILABLE on pods of the installation."""
-    home.site("pod-1").vm(name, raw(seed))
+    home.site("pod-1").vm(name, raw(40, seed))
     version = await home.imported(f"default/{name}", name=name)
     job, version = await home.published(version.number, f"default/{name}", **more)
     assert job.state == "SUCCESS", job
@@ -155,7 +155,7 @@ async def test_e10_a_copy_in_ones_own_catalog_stays_when_the_offer_is_taken_back
     own = await home.ask(GetImage(actor=gamma, image="default/kept"))
     assert isinstance(own, ImageView), own
     assert (own.tenant, own.latest) == ("gamma", None)
-    assert home.site("pod-2").disk(accepted.version, 0).read_bytes() == raw(32)
+    assert home.site("pod-2").disk(accepted.version, 0).read_bytes() == raw(40, 32)
     assert await code_of(home, of("default"), own.id) == "image_not_found", "it is nobody else's"
 
 

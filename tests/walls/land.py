@@ -27,6 +27,7 @@ from contracts.requests import (
     OfferImages,
     PublishVersion,
     RevokeOffers,
+    SetDataAccess,
     SetEnabled,
     SetGrant,
     ShareGallery,
@@ -81,11 +82,12 @@ def ghost() -> Thing:
 GALLERIES = {"lab": "private", "club": "groups", "commons": "community", "open": "public", "std": "private"}
 """How the galleries are shared."""
 IMAGES = {
-    "private": "lab", "shared": "lab", "suspended": "lab", "disabled": "lab", "deleted": "lab",
+    "private": "lab", "shared": "lab", "suspended": "lab", "disabled": "lab", "denied": "lab",
+    "deleted": "lab",
     "grouped": "club", "communal": "commons", "public": "open", "standard": "std",
 }  # fmt: skip
 """The gallery of each image."""
-SHARED = ("shared", "suspended", "disabled", "deleted")
+SHARED = ("shared", "suspended", "disabled", "denied", "deleted")
 """Images that are offered, and on which roles are granted."""
 CLUB = ("zclub", "account:zclubs")
 
@@ -157,9 +159,10 @@ class Land:
         """An image with a version that is AVAILABLE on both pods."""
         actor, more = (PROVIDER, {"image_class": "standard"}) if name == "standard" else (ADA, {})
         vm, path = f"{MARK}vm-{name}", f"{MARK}{gallery}/{MARK}{name}"
-        self.home.site("pod-1").vm(vm, content)
+        pod = PODS[2] if name == "shared" else PODS[0]
+        self.home.site(pod).vm(vm, content)
         imported = await self.do(
-            actor, ImportVersion, image=path, create=True, source=Source(pod="pod-1", name=vm), number=NUMBER, **more
+            actor, ImportVersion, image=path, create=True, source=Source(pod=pod, name=vm), number=NUMBER, **more
         )
         await self.ended(imported, actor)
         targets = Targets(kind="list", pods=PODS if name == "shared" else PODS[:2])
@@ -184,6 +187,7 @@ async def settled(home: House) -> Land:
     await home.quiet()
     await land.do(ADA, SuspendSharing, image=land.things["suspended"].image, suspended=True)
     await land.do(ADA, SetEnabled, image=land.things["disabled"].image, enabled=False)
+    await land.do(ADA, SetDataAccess, image=land.things["denied"].image, number=NUMBER, active=False)
     gone = land.things["deleted"].image  # an image goes with its last version
     await land.ended(await land.do(ADA, DeleteVersion, image=gone, number=NUMBER, bypass_soft_delete=True))
     land.things["deleted"] = replace(land.things["deleted"], there=False)

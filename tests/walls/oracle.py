@@ -116,7 +116,10 @@ def expected(kind: type[Request], actor: Actor, person: str, thing: Thing, *, on
         may = Outcome.ALLOWED if found else Outcome.HIDDEN
         if "publish" in at_home:
             return {may}
-        first = may is Outcome.HIDDEN or thing.name == "disabled"  # what is wrong with the origin may be said first
+        first = may is Outcome.HIDDEN or thing.name in (
+            "disabled",
+            "denied",
+        )  # what is wrong with the origin may be said first
         return {Outcome.FORBIDDEN, may} if first else {Outcome.FORBIDDEN}
     if thing.name == "deleted" and who.tenant == OWNER and on == "version":
         return {*Outcome}  # where the copies of a version were is known for a while

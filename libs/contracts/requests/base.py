@@ -11,7 +11,8 @@ from contracts.principals import GIVES, Right, Role
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, in which roles of his own tenant. Services decide by it; the gateway only establishes it.
 
-    ``principals`` are all that he is to those who share (`contracts.principals`), none: his tenant alone.
+    ``principals`` are all that he is to those who share (`contracts.principals`), none: his tenant alone. ``bounded``:
+    he asks with a token that was made for certain roles, and what was granted to him by name gives no more than these.
     """
 
     tenant: str
@@ -19,6 +20,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...] = ()
     kind: Literal["user", "service"] = "user"
     principals: tuple[str, ...] = ()
+    bounded: bool = False
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -146,9 +146,10 @@ class ListImages(Request, frozen=True, kw_only=True, tag="query.catalog.images")
     has a copy AVAILABLE of one of the versions. ``sort`` is a field, with ``-`` in front downwards.
 
     Without ``visibility``: the tenant's own, those of the standard class and public galleries, and those shared with
-    it that it accepted; ``private`` and ``public``: only those; ``shared``: only those shared with it, whose answer is
-    ``member_status``; ``community``: those of community galleries (Glance's rules, features.md d.3). A ``gallery`` that
-    is an id may be another tenant's that the actor can read.
+    it that it accepted; ``private`` and ``public``: only those; ``shared``: only those shared with it (whose answer is
+    ``member_status``), and those of others on which, or on whose gallery, the actor has a role, or whose gallery is
+    shared with it; ``community``: those of community galleries (Glance's rules, features.md d.3). What was not accepted
+    is sorted by its path alone. A ``gallery`` that is an id may be another tenant's that the actor can read.
     """
 
     visibility: Literal["private", "shared", "community", "public"] | None = None

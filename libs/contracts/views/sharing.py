@@ -166,7 +166,8 @@ class TokenView(View, frozen=True, kw_only=True, tag="token"):
 
 
 class IdentityView(View, frozen=True, kw_only=True, tag="identity"):
-    """Who somebody is: what an `Actor` is made of. ``until`` is when that ends by itself."""
+    """Who somebody is: what an `Actor` is made of. ``until`` is when that ends by itself; ``bounded``: nothing that was
+    granted to him by name gives more than his roles."""
 
     tenant: str
     name: str
@@ -176,3 +177,4 @@ class IdentityView(View, frozen=True, kw_only=True, tag="identity"):
     account: str = ""
     unit: str = ""
     until: datetime | None = None
+    bounded: bool = False

@@ -102,6 +102,7 @@ def _identity(actor: Actor, until: Any) -> IdentityView:
         account=accounts[0] if accounts else "",
         unit=max(units, key=len, default=""),
         until=until,
+        bounded=actor.bounded,
     )
 
 

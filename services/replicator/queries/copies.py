@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts.errors import FAILURES
 from contracts.names import ID
 from contracts.requests import CopyPage, ListCopies
 from contracts.views import CopyView
@@ -76,14 +77,27 @@ async def _page(request: ListCopies, reader: Reader, config: Config) -> CopyPage
     )
     found = {id: COPY.decode(body) for id, body in rows[:limit]}
     views = await _views(reader, config, placement, found, now())
-    items = fitting([_told(view, unseen) for view in views])
+    if placement.tenant != request.actor.tenant:
+        views = [_told(view, unseen) for view in views]
+    items = fitting(views)
     more = len(rows) > limit or len(items) < len(found)
     return CopyPage(items=items, next=items[-1].id.removeprefix(prefix) if more else None)
 
 
 def _told(view: CopyView, unseen: Collection[str]) -> CopyView:
-    """A copy as it is told to somebody who does not see all pods."""
-    return msgspec.structs.replace(view, source="") if view.source in unseen else view
+    """A copy as it is told to another tenant's people: nothing of pods that are not there for them, nor of what else its
+    owner has on this one."""
+    failure = view.failure
+    if failure is not None:
+        failure = msgspec.structs.replace(failure, text=FAILURES.get(failure.code, failure.code))
+    return msgspec.structs.replace(
+        view,
+        bytes_network=view.bytes_network + view.bytes_reused,
+        bytes_reused=0,
+        failure=failure,
+        history=(),
+        source="" if view.source in unseen else view.source,
+    )
 
 
 async def _views(

@@ -101,6 +101,7 @@ def _create(command: CreateToken, work: Work, bootstrap: Bootstrap) -> TokenView
         user=user,
         kind=person.kind,
         roles=roles,
+        bounded=bool(command.roles) or actor.bounded,
         created=at,
         until=at + timedelta(hours=command.hours),
         description=command.description,

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from contracts.principals import Role, above
 from contracts.requests import Identify
 from contracts.views import IdentityView
@@ -33,7 +35,8 @@ def bearer(
     if not valid(token, at) or person is None or person.kind != token.kind or _closed(person, tenant):
         return None
     roles = common(token.roles, person.roles)
-    return _identity(token.tenant, token.user, token.kind, roles, person.groups, tenant, account, token.until)
+    found = _identity(token.tenant, token.user, token.kind, roles, person.groups, tenant, account, token.until)
+    return msgspec.structs.replace(found, bounded=token.bounded)
 
 
 def vouched(

@@ -21,13 +21,14 @@ KEPT = timedelta(days=7)
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A token of the user or service account ``tenant/user``. ``roles`` bound what its bearer may do, whatever the
-    user may do later."""
+    user may do later; in other tenants too where it was made for them (``bounded``)."""
 
     id: str
     tenant: str
     user: str
     kind: Literal["user", "service"] = "user"
     roles: tuple[Role, ...] = ()
+    bounded: bool = False
     created: datetime
     until: datetime
     revoked: datetime | None = None
