@@ -111,6 +111,7 @@ def objection_to_new_use(work: Work, actor: Actor, target: Target) -> Problem | 
     return (
         entitled.objection(work, actor, target.image_id, target.image, target.id)
         or lives.objection_to_use(target.image, target.version, work.message.at)
+        or lives.objection_to_data(target.version, operator=actor.operator)
         or kinds.objection(target.manifest, "assign")
     )
 

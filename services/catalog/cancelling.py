@@ -25,7 +25,8 @@ from catalog.views import job_view
 from catalog.withdrawals import give_up
 from contracts.errors import Failure, Problem
 from contracts.events.hub import AssignmentUpdated
-from contracts.requests import CancelJob
+from contracts.requests import Actor, CancelJob, CancelPublish, RestoreVersion
+from contracts.rights import NEEDS
 from contracts.views import JobView
 from runtime.work import Get, Message, Reaction, Ref, Work
 
@@ -61,6 +62,7 @@ def _keys(message: Message[CancelJob], get: Get) -> Iterator[Ref]:
         return
     yield VERSION(job.version)
     if job.kind != "assign":
+        yield from references.refs(command.actor.tenant, job.image, get)
         if (version := get(VERSION, job.version)) is not None:
             yield from version_refs(version, get)
         return
@@ -78,9 +80,9 @@ def _cancel(command: CancelJob, work: Work, settings: CatalogSettings) -> JobVie
         case "assign":
             problem = _assign(id, job, work, settings)
         case "delete":
-            problem = _delete(id, job, work)
+            problem = _delete(id, job, command.actor, work)
         case _:
-            problem = _work(id, job, work, settings)
+            problem = _work(id, job, command.actor, work, settings)
     return problem or job_view(id, work.get(JOB, id) or job, work.get(VERSION, job.version))
 
 
@@ -91,7 +93,7 @@ def _refused(id: str, job: Job, why: str = "", hint: str = "") -> Problem:
     return msgspec.structs.replace(problem, hint=hint) if hint else problem
 
 
-def _work(id: str, job: Job, work: Work, settings: CatalogSettings) -> Problem | None:
+def _work(id: str, job: Job, actor: Actor, work: Work, settings: CatalogSettings) -> Problem | None:
     """Give up an import or a publish."""
     version = version_of(work, job.version)
     if version is None or not jobs.running(job) or job.kind == "unpublish" or version.job != id:
@@ -99,6 +101,9 @@ def _work(id: str, job: Job, work: Work, settings: CatalogSettings) -> Problem |
     events = withdrawing.decide_cancel(version, job.version, work.floor)
     if isinstance(events, Problem):
         return events
+    problem = references.objection_to_change(work, actor, job.image, NEEDS[CancelPublish][0])
+    if problem is not None:
+        return problem
     give_up(work, job.version, version, events, settings)
     return None
 
@@ -155,7 +160,7 @@ def _stay(work: Work, id: str, assignment: Assignment, pod: str) -> Assignment:
 
 def _changed_back(work: Work, id: str, assignment: Assignment) -> Assignment:
     """The assignment after its job was cancelled, said to everybody: when none of its pools is to have what it wanted,
-    it wants what they have."""
+    it wants what they have, so that what was given up can be asked for again."""
     revision = max(assignment.revision, work.floor) + 1
     assignment = msgspec.structs.replace(assignment, revision=revision)
     left = [pool for pod in assignments.staying(assignment) if (pool := work.get(POOL, pool_key(id, pod))) is not None]
@@ -163,6 +168,7 @@ def _changed_back(work: Work, id: str, assignment: Assignment) -> Assignment:
     if len(wanted) == 1:
         version, number = wanted.pop()
         assignment = msgspec.structs.replace(assignment, version=version, number=number)
+    assignment = staying.like(assignment, [pool.had for pool in left])
     work.emit(
         AssignmentUpdated(
             assignment=id,
@@ -188,9 +194,9 @@ def _halt(work: Work, assignment: Assignment) -> None:
 # --- a deletion -------------------------------------------------------------------------------------------------------
 
 
-def _delete(id: str, job: Job, work: Work) -> Problem | None:
-    """Take a deletion back: of a soft-deleted version at once; one whose copies go already stays with its source, and
-    loses them all the same."""
+def _delete(id: str, job: Job, actor: Actor, work: Work) -> Problem | None:
+    """Take a deletion back, for who may restore the version: of a soft-deleted one at once; one whose copies go already
+    stays with its source, and loses them all the same."""
     version = version_of(work, job.version)
     mark = None if version is None else version.life.removal
     if version is None or mark is None or mark.job != id:
@@ -199,6 +205,9 @@ def _delete(id: str, job: Job, work: Work) -> Problem | None:
     soft = mark.stage in ("SOFT_DELETED", "GRACE")
     if not soft and not (mark.stage == "DELETING" and isinstance(version, Unpublishing)):
         return _refused(id, job, "its copies are gone, and its source with them")
+    problem = references.objection_to_change(work, actor, job.image, NEEDS[RestoreVersion][0])
+    if problem is not None:
+        return problem
     work.saga = id
     restore(work, job.version, version)
     if soft:

@@ -136,7 +136,7 @@ def _objection(
     if found is None:
         return _failure("no_latest", "no version of the image can be used", "Ask the owner to publish one.")
     _, version = found
-    unusable = lives.objection_to_use(image, version, work.message.at)
+    unusable = lives.objection_to_use(image, version, work.message.at) or lives.objection_to_data(version)
     if unusable is not None:
         return _failure(unusable.code, unusable.detail, unusable.hint)
     if manifest_of(version) is None or not version.usable:

@@ -72,6 +72,7 @@ def _move(command: MoveMarker, work: Work) -> MarkerView | Problem:
         or markers.objection_to_more(0 if marker is not None or before is None else len(before.by))
         or markers.objection_to_target(found.version)
         or lives.objection_to_use(found.image, found.version, work.message.at)
+        or lives.objection_to_data(found.version, operator=command.actor.operator)
     )
     if problem is not None:
         return problem
@@ -136,6 +137,7 @@ def _roll_back(command: RollbackMarker, work: Work) -> MarkerView | Problem:
     problem = (
         markers.objection_to_target(version)
         or lives.objection_to_use(image, version, at)
+        or lives.objection_to_data(version, operator=command.actor.operator)
         or _objection_to_copies(work, marker, target)
     )
     if problem is not None:

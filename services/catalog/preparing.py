@@ -10,7 +10,7 @@ import msgspec
 from catalog import certificates, plugins, quotas
 from catalog.config import Config
 from catalog.documents import IMAGE, JOB, POD, VERSION
-from catalog.domain import definition, importing
+from catalog.domain import definition, importing, lives
 from catalog.domain import job as jobs
 from catalog.domain import plugins as steps
 from catalog.domain import version as versions
@@ -20,6 +20,7 @@ from catalog.domain.states import become
 from catalog.domain.version import DeployingVm, Pending, Version
 from catalog.follow import follow_import, refs, version_of
 from catalog.settings import CatalogSettings
+from contracts.errors import Failure
 from contracts.events import Event
 from contracts.events.from_pods import (
     SourceDeleted,
@@ -64,6 +65,8 @@ def reactions(config: Config) -> dict[type, Reaction]:
         yield from _keys(message, get)
         version = get(VERSION, message.body.version)
         if isinstance(version, Pending | DeployingVm):
+            if version.parent:
+                yield VERSION(version.parent)
             yield from certificates.refs(version.signature, version.tenant)
             yield from plugins.refs(version, config.settings)
 
@@ -121,7 +124,8 @@ def _on_report(message: Message[Said], work: Work, config: Config) -> None:
     preparing = isinstance(version, Pending | DeployingVm) and version.attempt == said.attempt
     before = version
     if preparing:
-        version, events = _counted(work, id, version, said, _signed(work, id, version, said, events), config.settings)
+        events = _allowed(work, id, version, said, _signed(work, id, version, said, events))
+        version, events = _counted(work, id, version, said, events, config.settings)
         version = plugins.run(work, version, events, config.settings)
     after = version
     if events:
@@ -149,6 +153,20 @@ def _signed(work: Work, id: str, version: Version, said: Said, events: list[Even
         return events
     failure = certificates.failure_of(version, said.manifest, work)
     return events if failure is None else importing.given_up(version, id, failure)
+
+
+def _allowed(work: Work, id: str, version: Version, said: Said, events: list[Event]) -> list[Event]:
+    """What follows from a report; an import from a version whose data was denied meanwhile ends (features.md F6)."""
+    if not version.parent or not isinstance(said, SourcePrepared) or not isinstance(version, Pending | DeployingVm):
+        return events
+    parent, job = work.get(VERSION, version.parent), work.get(JOB, version.import_job)
+    command = None if job is None else asked_of(job)
+    operator = command is not None and command.actor.operator
+    problem = None if parent is None else lives.objection_to_data(parent, operator=operator)
+    if problem is None or any(isinstance(event, VersionFailed) for event in events):
+        return events
+    denied = Failure(code=problem.code, step="import", text=problem.detail, hint=problem.hint)
+    return importing.given_up(version, id, denied)
 
 
 def _counted(

@@ -135,7 +135,15 @@ def find_to_write(work: Work, actor: Actor, text: str) -> tuple[str, Image] | Pr
     found = _named(work, actor, text)
     if found is None:
         return image_not_found(text)
-    return _objection(work, actor, text, found, rights_on(work, actor, *found)) or found
+    return _objection(actor, text, found, rights_on(work, actor, *found), needs(work)) or found
+
+
+def objection_to_change(work: Work, actor: Actor, id: str, needed: Right) -> Problem | None:
+    """Why ``actor`` may not do with image ``id`` what needs this right, where the command alone does not tell which."""
+    found = _named(work, actor, id)
+    return (
+        image_not_found(id) if found is None else _objection(actor, id, found, rights_on(work, actor, *found), needed)
+    )
 
 
 def _named(work: Work, actor: Actor, text: str) -> tuple[str, Image] | None:
@@ -146,9 +154,9 @@ def _named(work: Work, actor: Actor, text: str) -> tuple[str, Image] | None:
 
 
 def _objection(
-    work: Work, actor: Actor, text: str, found: tuple[str, Image], rights: frozenset[Right]
+    actor: Actor, text: str, found: tuple[str, Image], rights: frozenset[Right], needed: Right
 ) -> Problem | None:
-    """Why somebody with these rights may not change the image."""
+    """Why somebody with these rights may not change the image in a way that needs one of them."""
     id, image = found
     if not rights:
         return image_not_found(text)
@@ -159,7 +167,6 @@ def _objection(
             hint="Make an image of your own from one of its versions.",
             data={"image": id},
         )
-    needed = needs(work)
     return None if needed in rights else forbidden(needed, "image")
 
 
@@ -213,7 +220,7 @@ def find_version_to_write(work: Work, actor: Actor, text: str, number: str) -> F
     if found is None:
         return image_not_found(text)
     rights = _rights_on_version(work, actor, found, number)
-    return _objection(work, actor, text, found, rights) or _version_of(work, found, number)
+    return _objection(actor, text, found, rights, needs(work)) or _version_of(work, found, number)
 
 
 def _rights_on_version(work: Work, actor: Actor, found: tuple[str, Image], number: str) -> frozenset[Right]:

@@ -217,14 +217,15 @@ class Runner:
             self._changed()
 
     async def _beat(self, task: Import, running: _Running) -> None:
-        """Say now and then that an import goes on."""
+        """Say that an import begins, and now and then that it goes on."""
+        word = heartbeat(task, None)
         while True:
+            try:
+                await self._submit(word, saga=task.saga)
+            except Exception as error:  # noqa: BLE001 - the next one may be told
+                log.warning("heartbeat_not_told", task=task.version, error=repr(error))
             await asyncio.sleep(self._settings.heartbeat)
-            if running.size is not None or task.plugins:
-                try:
-                    await self._submit(heartbeat(task, running.size), saga=task.saga)
-                except Exception as error:  # noqa: BLE001 - the next one may be told
-                    log.warning("heartbeat_not_told", task=task.version, error=repr(error))
+            word = heartbeat(task, running.size)
 
     def _again(self, id: str) -> None:
         self._later.discard(id)

@@ -105,8 +105,13 @@ def _unpack(
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, 0o600, dir_fd=staging.folder)
     size, pending = 0, bytearray()
+
+    def read(some: int) -> None:
+        cancel.check()
+        meter.add(done=some)
+
     try:
-        for piece in content(disk.fd, kind, lambda some: meter.add(done=some)):
+        for piece in content(disk.fd, kind, read):
             cancel.check()
             pending += piece
             bounds.check(size + len(pending))

@@ -5,6 +5,7 @@ Nothing is written down. An upload is known by its name, which the hub signed; w
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from contracts.errors import Problem
 from contracts.names import copy_id
@@ -21,6 +22,10 @@ from replicator.views import no_pod
 from runtime.tickets import Ticket, TicketError
 from runtime.upload_tickets import Upload, UploadTicket
 from runtime.work import Get, Message, Ref, Work
+
+EXPORT_SECONDS: Final = 900.0
+"""The longest time for which a ticket of an export opens doors. A reader that is at it for longer asks again, and is
+told no if the data was denied meanwhile (features.md F6)."""
 
 
 def upload_keys(message: Message[AdmitUpload], _: Get) -> Iterator[Ref]:
@@ -131,7 +136,7 @@ def export(message: Message[AdmitExport], work: Work, config: Config) -> ExportG
             detail=f"{where} that is in touch holds this version",
             hint="See which pods have it AVAILABLE, and whether they are CONNECTED.",
         )
-    expires = message.at + timedelta(seconds=config.ticket_seconds)
+    expires = message.at + timedelta(seconds=min(config.ticket_seconds, EXPORT_SECONDS))
     roots = tuple(disk.root for disk in placement.manifest.disks)
     ticket = config.sign(Ticket(pod=command.bearer, version=command.version, roots=roots, expires=expires))
     return ExportGrantView(holders=tuple(holders), ticket=ticket, expires=expires)

@@ -30,6 +30,7 @@ class Desk:
     def __init__(self, pod: Pod, **more: Any) -> None:
         self.tasks: dict[str, Task] = {}
         self.outcomes: asyncio.Queue[Local] = asyncio.Queue()
+        self.begun: list[messages.ImportBegun] = []
         self.inspected: list[messages.ImportInspected] = []
         self.fail = 0
         self.changes = 0
@@ -64,6 +65,9 @@ class Desk:
         if self.fail:
             self.fail -= 1
             raise OSError("the store failed")
+        if isinstance(body, messages.ImportBegun):
+            self.begun.append(body)
+            return
         if isinstance(body, messages.ImportInspected):
             self.inspected.append(body)
             return

@@ -65,6 +65,31 @@ async def test_the_size_of_a_source_is_told_and_told_again_while_it_is_read(
     assert len(desk.inspected) == after
 
 
+async def test_b15_an_import_is_said_to_have_begun_when_its_turn_comes_and_not_while_it_waits(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, prepare = threading.Event(), carrying.prepare
+
+    def slow(*arguments: Any) -> Any:
+        go.wait(10)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(carrying, "prepare", slow)
+    async with running(Desk(pod, imports=1)) as desk:
+        tasks = [pod.import_task(pod.vm(name), saga="saga") for name in ("one", "two")]
+        first, second = sorted(tasks, key=lambda task: task.version)
+        desk.want(second, first)
+
+        async def begun() -> bool:
+            return bool(desk.begun)
+
+        await until(begun)
+        assert [one.version for one in desk.begun] == [first.version]
+        go.set()
+        assert {(await desk.outcome()).version for _ in tasks} == {first.version, second.version}
+        assert [one.version for one in desk.begun] == [first.version, second.version]
+
+
 async def test_a_refused_import_is_handed_back_with_its_reason_and_leaves_nothing(pod: Pod) -> None:
     async with running(Desk(pod)) as desk:
         desk.want(pod.import_task(pod.file("empty", b""), saga="saga"))
@@ -210,7 +235,7 @@ async def test_a_removal_that_failed_is_tried_again_until_it_works(pod: Pod, mon
         desk.want(Release(version=task.version, saga="saga", source=source))
         outcome = await desk.outcome()
         assert isinstance(outcome, messages.Released)
-        assert outcome.gone
+        assert outcome.kept == ""
         assert not failures
 
 

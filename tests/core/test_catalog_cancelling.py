@@ -1,18 +1,21 @@
 """Cancelling jobs that update pools or delete versions, and the end of jobs whose pools are late (features.md I2)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from catalog.documents import ASSIGNMENT
+from catalog.domain.pool import Pool
 from catalog.queries import queries
+from contracts.desktops import DataDisk
 from contracts.events.hub import AssignmentUpdated, VersionRestored, VersionUnpublishRequested
-from contracts.requests import GetJob
+from contracts.requests import Actor, GetJob
 from contracts.requests.lives import Ring
 from contracts.views import AssignmentView, JobView
 from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, available, planned, refused, removed, retired
-from core.lives_world import Lives
+from core.lives_world import OPS, Lives
 from core.pools_world import Pools, asked, seat, withdrawn
 from core.readside import stored
 
@@ -33,6 +36,10 @@ def moved(world: Pools, **given: Any) -> tuple[str, str, str]:
 
 def wanted(world: Pools, desks: str) -> dict[str, str]:
     return {pod: stand.wanted for pod, stand in world.assignment(desks).pods.items()}
+
+
+def pools_of(world: Pools, desks: str) -> list[Pool]:
+    return [world.pool(desks, pod) for pod in world.assignment(desks).pods]
 
 
 # --- an update of pools -----------------------------------------------------------------------------------------------
@@ -142,6 +149,37 @@ def test_i2_a_cancelled_rebuild_is_not_made_up_for_later_and_a_new_one_counts_on
     world.synced(desks)
     world.rebuild()
     assert world.pool(desks, "pod-1").rebuild == 2, "seats that were rebuilt before the cancel are rebuilt, too"
+
+
+def test_i2_after_a_cancelled_edit_the_assignment_is_what_its_pools_are_and_the_edit_can_be_made_again(
+    world: Pools,
+) -> None:
+    _, desks = world.ready()
+    before = world.assignment(desks)
+    changes: tuple[Callable[[], Any], ...] = (
+        lambda: world.edit(seats=7),
+        lambda: world.edit(shape={"vcpus": 4}),
+        lambda: world.add_disk(DataDisk(lun=9, size_gib=10)),
+    )
+    for change in changes:
+        for _ in range(2):
+            assert isinstance(change(), AssignmentView)
+            assert {pool.asked for pool in pools_of(world, desks)} != {pool.had for pool in pools_of(world, desks)}
+            world.cancel_job(world.assignment(desks).job)
+            world.synced(desks)
+            now = world.assignment(desks)
+            assert (now.state, world.job_state(now.job)) == ("IN_SYNC", "CANCELLED")
+            assert (now.seats, now.shape, now.disks) == (before.seats, before.shape, before.disks)
+
+
+def test_i2_an_edit_that_a_pool_followed_already_is_what_the_others_are_to_come_to(world: Pools) -> None:
+    _, desks = world.ready()
+    world.edit(seats=7)
+    world.report(desks, "pod-1")
+    world.cancel_job(world.assignment(desks).job)
+    world.synced(desks)
+    assert [pool.had.seats for pool in pools_of(world, desks) if pool.had] == [7, 1]
+    assert world.assignment(desks).seats == 7
 
 
 def test_i2_a_cancelled_job_halts_the_staged_move_and_resume_goes_on(world: Pools) -> None:
@@ -278,3 +316,31 @@ def test_i2_a_deletion_of_which_nothing_is_left_is_not_cancelled() -> None:
     reply = world.delete()
     world.pass_time(0)
     refused(world.cancel_job(reply.job), "not_cancellable")
+
+
+@pytest.mark.parametrize("softly", [True, False])
+def test_i2_only_who_may_restore_a_version_takes_its_deletion_back(softly: bool) -> None:
+    world = Lives()
+    version = world.published().version
+    if softly:
+        world.softly()
+    job = world.delete().job
+    stage = world.version(version).life.removal.stage
+    pat = Actor(tenant="acme", name="pat", roles=("publisher",))
+    refused(world.restore(actor=pat), "forbidden")
+    assert refused(world.cancel_job(job, actor=pat), "forbidden").data["needs"] == "manage"
+    assert world.version(version).life.removal.stage == stage
+    assert world.cancel_job(job).state in ("CANCELLED", "CANCELLING")
+
+
+def test_i2_g1_what_operators_do_to_a_standard_image_is_not_given_up_by_others() -> None:
+    world = Lives()
+    image = world.register("gold", actor=OPS, image_class="standard").id
+    begun = world.import_(image, actor=OPS, create=False)
+    refused(world.cancel_job(begun.job), "class_read_only")
+    world.started(begun.version)
+    world.prepared(begun.version)
+    world.softly()
+    job = world.delete(image=image, actor=OPS).job
+    refused(world.cancel_job(job), "class_read_only")
+    assert world.cancel_job(job, actor=OPS).state == "CANCELLED"

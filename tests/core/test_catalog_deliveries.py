@@ -15,8 +15,8 @@ from contracts.events.hub import (
     VersionDeliveryRequested,
     VersionSought,
 )
-from contracts.requests import Accepted, GetJob
-from contracts.views import JobView
+from contracts.requests import Accepted, GetJob, SetDataAccess
+from contracts.views import JobView, VersionView
 from core.catalog_world import ADA, MIGRATIONS, SETTINGS, available, cancelled, failed, planned
 from core.readside import stored
 from core.shared_world import BOB, Shared
@@ -163,6 +163,13 @@ def test_nothing_is_delivered_of_what_is_not_shared_or_cannot_be_used(world: Sha
     assert [one for one in deliver(world, job=other) if isinstance(one, VersionDeliveryRequested)] == []
     job = world.job(other)
     assert (world.job_state(other), job.failure.code, job.name, job.version) == ("FAILURE", "share_revoked", "", "")
+
+
+def test_f6_nothing_is_delivered_of_a_version_whose_data_is_denied(world: Shared, made: Accepted) -> None:
+    command = SetDataAccess(id=world.command_id(), actor=ADA, image=world.id_of(), number=made.number, active=False)
+    assert isinstance(world.ask(command), VersionView)
+    assert [one for one in deliver(world) if isinstance(one, VersionDeliveryRequested)] == []
+    assert (world.job_state(JOB), world.job(JOB).failure.code) == ("FAILURE", "data_access_denied")
 
 
 def test_a_request_that_is_heard_twice_is_one_delivery(world: Shared, made: Accepted) -> None:

@@ -21,6 +21,7 @@ from contracts.events.hub import (
     VersionReactivated,
     VersionSought,
 )
+from contracts.events.to_pods import SourceDiscarded
 from contracts.keeping import Retention, Rule
 from contracts.requests import (
     Accepted,
@@ -35,7 +36,7 @@ from contracts.requests import (
 from contracts.requests.lives import Ring
 from contracts.terms import Terms
 from contracts.views import AssignmentView, ImageView, MarkerView, VersionView
-from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, available, copying, planned, refused
+from core.catalog_world import ADA, EVE, MIGRATIONS, SETTINGS, available, copying, manifest, planned, refused
 from core.driver import START
 from core.lives_world import OPS, Lives
 from core.pools_world import ROOT, Pools, asked
@@ -351,6 +352,23 @@ def test_f6_no_version_is_made_of_it_but_by_an_operator() -> None:
     assert isinstance(world.import_("more", source=None, origin=origin), Accepted)
 
 
+def test_f6_an_import_that_waited_until_the_data_was_denied_comes_to_nothing_but_an_operators() -> None:
+    world = World()
+    made = world.published()
+    origin = Origin(image="base", number=made.number)
+    waits = world.import_("mine", source=None, origin=origin)
+    theirs = world.import_("theirs", source=None, origin=origin, actor=OPS)
+    for one in (waits, theirs):
+        world.started(one.version)
+    world.deny()
+    for one in (waits, theirs):
+        world.prepared(one.version, of=msgspec.structs.replace(manifest(), source=world.version(one.version).source))
+    assert world.state(theirs.version) == "DEPLOYMENT_DONE"
+    assert (world.state(waits.version), world.job_state(waits.job)) == ("FAILED", "FAILURE")
+    assert world.job(waits.job).failure.code == "data_access_denied"
+    assert [event.version for event in world.events() if isinstance(event, SourceDiscarded)] == [waits.version]
+
+
 def test_f6_it_is_neither_published_nor_republished_nor_retried_and_what_is_there_can_be_removed() -> None:
     world = World()
     made = world.deployed()
@@ -387,6 +405,28 @@ def test_f6_pools_that_run_stay_and_the_mark_outlives_a_deletion_that_was_taken_
     assert isinstance(world.delete(), VersionView | Accepted)
     assert isinstance(world.restore(), VersionView)
     assert world.version(first.version).life.deactivated
+
+
+def test_f6_nobody_but_an_operator_begins_to_use_it_and_what_runs_may_be_made_less_of() -> None:
+    world = World()
+    world.ready(versions=2)
+    world.move("canary", number="1.1.0")
+    world.deny("1.1.0")
+    for reply in (
+        world.move(number="1.1.0"),
+        world.assign("more", marker="canary"),
+        world.assign("more", marker=None, number="1.1.0"),
+        Pools.edit(world, marker="canary"),
+    ):
+        refused(reply, "data_access_denied")
+    assert isinstance(world.move(number="1.1.0", actor=OPS), MarkerView)
+    refused(Pools.edit(world, seats=50), "data_access_denied")
+    assert isinstance(Pools.edit(world, seats=1), AssignmentView)
+    assert isinstance(world.roll_back(), MarkerView)
+    world.deny("1.0.0")
+    world.allow("1.1.0")
+    assert isinstance(world.move(number="1.1.0"), MarkerView)
+    refused(world.roll_back(), "data_access_denied")
 
 
 def test_f6_a_replicator_that_seeks_the_version_is_told_that_its_data_is_denied_before_anything_else() -> None:

@@ -1,5 +1,6 @@
 """Versions whose data is denied, as the catalog says: copies pause, nobody reads them, what is there stays (F6)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,10 +26,12 @@ from core.replicating import (
     rejected,
     unpublishing,
 )
+from replicator.config import Config
 from replicator.documents import DENIED, LANE, LIMITS, POD, QUEUE
 from replicator.domain.denied import Denied
 from replicator.domain.limits import PodLimits
 from replicator.domain.queue import Queue
+from replicator.grants import EXPORT_SECONDS
 from replicator.views import waits_for
 
 OPERATOR = Actor(tenant=TENANT, name="olga", roles=("operator",))
@@ -126,6 +129,16 @@ def test_f6_nobody_but_an_operator_reads_the_version() -> None:
     refused(export(Actor(tenant="evil", name="eve", roles=("owner",))), "version_not_found")
     world.catalog(reactivated())
     assert isinstance(export(person), ExportGrantView)
+
+
+def test_f6_an_export_under_way_when_the_data_is_denied_ends_when_its_short_ticket_does() -> None:
+    world = house("pod-1")
+    ann = Actor(tenant=TENANT, name="ann", roles=("reader",))
+    asked = AdmitExport(actor=ann, id=world.new_id(), version=VERSION, bearer="gateway")
+    grant = world.ask(asked)
+    assert isinstance(grant, ExportGrantView)
+    assert grant.expires == world.now + timedelta(seconds=EXPORT_SECONDS)
+    assert EXPORT_SECONDS <= 900 < Config(sign=str).ticket_seconds, "the gateway asks again for the rest of the bytes"
 
 
 def test_f6_no_edit_wants_more_copies_and_any_edit_may_want_fewer() -> None:

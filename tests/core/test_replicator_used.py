@@ -113,3 +113,9 @@ def test_f10_what_a_pod_says_is_kept_only_as_far_as_it_makes_sense() -> None:
     after = seated.heard(full, report(VERSION))
     assert after is not None
     assert len(after.by) == seated.MOST
+    grown: Seated | None = None
+    for n in range(3 * seated.MOST // 100):
+        made_up = (f"{n:016x}{seat:016x}" for seat in range(100))
+        grown = seated.heard(grown, report(*made_up, assignment=f"{n:032x}"))
+    assert grown is not None
+    assert sum(map(len, grown.by.values())) <= seated.MOST, "one document holds it, however much a pod makes up"

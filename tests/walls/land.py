@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from contracts.errors import Problem
 from contracts.events.hub import Targets
 from contracts.manifest import Source
@@ -103,7 +105,13 @@ class Who:
     answered: str = ""
     revoked: bool = False
     granted: dict[str, str] = field(default_factory=dict, hash=False)
-    """Principal -> role, by ``scope principal``."""
+    """Role by ``scope principal``."""
+    bounded: bool = False
+    """He comes with a token that was made for certain roles."""
+
+    def bearer(self, *roles: str) -> Actor:
+        """He himself, in these roles."""
+        return msgspec.structs.replace(bearer(self.tenant, *roles, more=self.more), bounded=self.bounded)
 
 
 PEOPLE = {
@@ -118,6 +126,7 @@ PEOPLE = {
     "above a unit": Who("zabove", ("account:zboss", "org:zcorp")),
     "granted as a tenant": Who("zgranted", granted={"image zgranted": "publisher"}),
     "granted by name": Who("zguest", granted={"image user:zguest/jo": "owner"}),
+    "granted by name, for some roles": Who("zguest", granted={"image user:zguest/jo": "owner"}, bounded=True),
     "granted as a group": Who("zgroup", ("group:zgroup/devs",), granted={"image group:zgroup/devs": "sharer"}),
     "granted a version": Who("zversion", granted={"version user:zversion/jo": "publisher"}),
     "granted a gallery": Who("zgallery", granted={"gallery user:zgallery/jo": "publisher"}),
@@ -215,7 +224,7 @@ async def _share_images(land: Land) -> None:
     for who in PEOPLE.values():
         if who.answered:
             for image in images:
-                await land.do(bearer(who.tenant, "owner", more=who.more), AnswerOffer, image=image, answer=who.answered)
+                await land.do(who.bearer("owner"), AnswerOffer, image=image, answer=who.answered)
         for place, role in who.granted.items():
             scope, _, principal = place.partition(" ")
             if scope == "gallery":

@@ -54,7 +54,8 @@ def rights(actor: Actor, who: Who, thing: Thing, *, version: bool) -> set[str]:
         scope, _, principal = place.partition(" ")
         if principal in actor.principals and _is_about(scope, thing, version=version):
             given = ROLES[role]
-            found |= given if principal.startswith(("user:", "group:", "service:")) else given & at_home
+            by_name = principal.startswith(("user:", "group:", "service:")) and not who.bounded
+            found |= given if by_name else given & at_home
     if "read" in at_home and _opened(actor, who, thing):
         found.add("read")
     return found

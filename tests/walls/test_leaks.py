@@ -92,7 +92,7 @@ async def test_nobody_but_its_tenant_knows_of_a_pod_that_is_bound_to_it(door: Do
 
 async def test_lists_hold_what_somebody_accepted_and_may_still_read_and_nothing_else(land: Land) -> None:
     for name, who in PEOPLE.items():
-        actor = bearer(who.tenant, "reader", more=who.more)
+        actor = who.bearer("reader")
         seen = {image.id for image in (await land.home.ask(ListImages(actor=actor, limit=500))).items}
         may = {thing.image for thing in land.things.values() if "read" in rights(actor, who, thing, version=False)}
         assert seen <= may, (name, [thing.name for thing in land.things.values() if thing.image in seen - may])
@@ -105,7 +105,7 @@ async def test_nobody_is_told_of_images_and_versions_that_he_may_not_know_of(lan
     versions = tuple(thing.version for thing in land.things.values())
     for name, who in PEOPLE.items():
         for role in ("reader", "owner"):
-            actor = bearer(who.tenant, role, more=who.more)
+            actor = who.bearer(role)
             seen = await land.home.ask(See(actor=actor, images=images, versions=versions))
             for thing in land.things.values():
                 may = "read" in rights(actor, who, thing, version=False)
@@ -282,7 +282,7 @@ async def test_a_stranger_hears_only_of_what_he_may_read_and_no_webhook_of_his_i
 async def test_jobs_of_others_are_in_no_list_also_where_the_image_is_shared(land: Land) -> None:
     for who in PEOPLE.values():
         if who.tenant != OWNER:
-            actor = bearer(who.tenant, "owner", more=who.more)
+            actor = who.bearer("owner")
             jobs = await asyncio.gather(
                 land.home.ask(ListJobs(actor=actor)),
                 land.home.ask(ListJobs(actor=actor, image=land.things["shared"].image)),

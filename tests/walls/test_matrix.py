@@ -14,7 +14,7 @@ import pytest_asyncio
 from contracts import requests as r
 from contracts.requests import Actor
 from contracts.rights import NEEDS
-from walls.land import PEOPLE, Land, Thing, bearer, ghost, looked_at
+from walls.land import PEOPLE, Land, Thing, ghost, looked_at
 from walls.oracle import ROLES, Outcome, became, expected
 from walls.requests import ABOUT, About
 
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 def cases(land: Land) -> Iterator[Case]:
     """A part of the matrix that is the same at every run, and in which everything occurs."""
     for about, (person, who), role in itertools.product(ABOUT, PEOPLE.items(), ("", *ROLES)):
-        actor = bearer(who.tenant, *([role] if role else []), more=who.more)
+        actor = who.bearer(*([role] if role else []))
         for thing in land.things.values():
             place = zlib.crc32(f"{about.kind.__name__} {about.on} {person} {role} {thing.name}".encode())
             if place % SHARE == 0 or (thing.name == "shared" and role in ("owner", "reader")):

@@ -120,7 +120,8 @@ class InventoryReported(Event, frozen=True, kw_only=True, tag="inventory.reporte
 
 
 class SourceStarted(Event, frozen=True, kw_only=True, tag="source.started.v1"):
-    """The connector took up the preparation of a version."""
+    """The connector took up the preparation of a version: it waits no more for those before it. Said again while
+    nothing is known of its source, it is the import's sign of life."""
 
     about: ClassVar[str] = "version"
     version: str

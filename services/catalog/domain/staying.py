@@ -1,10 +1,14 @@
-"""What becomes of a pool when the update that it is in is given up: it stays with what it has (features.md I2)."""
+"""What becomes of a pool, and of its assignment, when an update is given up: they stay with what there is (features.md
+I2)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
+from catalog.domain.assignment import Assignment
 from catalog.domain.pool import Pool, ask
+from contracts.desktops import Wanted
 
 
 def stay(pool: Pool, floor: int, at: datetime) -> Pool:
@@ -32,3 +36,17 @@ def stay(pool: Pool, floor: int, at: datetime) -> Pool:
         logoff="wait",
         updated=at,
     )
+
+
+def like(assignment: Assignment, had: Sequence[Wanted | None]) -> Assignment:
+    """The assignment with the seats, disks and shape that its pools ``had`` and stay with, where all had the same."""
+    if not had or (first := had[0]) is None or any(one is None or _made(one) != _made(first) for one in had):
+        return assignment
+    seats = assignment.seats if assignment.kind == "endpoint" else first.seats
+    return msgspec.structs.replace(
+        assignment, seats=seats, endpoints=first.endpoints, shape=first.shape, disks=first.disks
+    )
+
+
+def _made(had: Wanted) -> tuple[object, ...]:
+    return had.seats, had.endpoints, had.shape, had.disks

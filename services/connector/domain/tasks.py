@@ -166,7 +166,7 @@ def source_requested(task: Task | None, closed: Closed | None, event: SourceRequ
         snapshot=event.snapshot,
         plugins=event.plugins,
     )
-    return Decision(wanted, closed, (SourceStarted(version=event.version, attempt=event.attempt),))
+    return Decision(wanted, closed)  # that it began is told when its turn comes
 
 
 def source_discarded(event: SourceDiscarded, saga: str) -> Decision:
@@ -183,7 +183,8 @@ def source_released(task: Task | None, closed: Closed | None, event: SourceRelea
 
 
 def begun(task: Task | None, closed: Closed | None, version: str, attempt: int) -> Decision:
-    """An import is at work, and nothing is known of its source yet: a sign of life."""
+    """An import is at work, and nothing is known of its source yet: its beginning, and then a sign of life. While it
+    waits for those before it nothing is told, so that the hub can say where it stands (features.md B15)."""
     wanted = isinstance(task, Import) and task.attempt == attempt
     return Decision(task, closed, (SourceStarted(version=version, attempt=attempt),) if wanted else ())
 

@@ -37,11 +37,14 @@ class PackedError(Exception):
 def packing(fd: int) -> Packing | None:
     """How the file is compressed, by its first bytes; None when it is not, or in another way."""
     head = os.pread(fd, 6, 0)
+    if len(head) >= 4 and int.from_bytes(head[:4], "little") in _SKIPPABLE:
+        return "zstd"  # parallel compressors begin with such a frame
     return next((name for name, magic in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def content(fd: int, packing: Packing, read: Callable[[int], None]) -> Iterator[bytes]:
-    """What the file holds, in pieces of `PIECE` bytes at most; ``read`` is told how many bytes of it were read.
+    """What the file holds, in pieces of `PIECE` bytes at most; ``read`` is told how many bytes of it were read, and may
+    raise to end it: much may be read of which no piece comes.
 
     Raises:
         PackedError: it is broken, ends early, or something else follows.

@@ -94,8 +94,11 @@ async def list_job_events(
     summary="Cancel a job",
     tags=TAGS,
     status_code=202,
-    responses=writes(202, shape(JobView), "The job, which is being given up.", "job_not_found", "not_cancellable"),
-)
+    responses=writes(
+        202, shape(JobView), "The job, which is being given up.", "job_not_found", "not_cancellable",
+        "image_not_found", "class_read_only", "forbidden",
+    ),
+)  # fmt: skip
 async def cancel_job(
     door: Services, request: Request[Any, Any, Any], job: FromPath[str], key: Key = None
 ) -> Response[bytes]:

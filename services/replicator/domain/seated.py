@@ -12,7 +12,7 @@ from contracts.events.from_pods import AssignmentReported
 from contracts.names import ID
 
 MOST = 4096
-"""Assignments of a pod that are kept: many more than a pod has desktops for."""
+"""Versions of assignments of a pod that are kept: many more than a pod has desktops for."""
 
 _id = re.compile(ID)
 
@@ -35,7 +35,7 @@ def heard(known: Seated | None, report: AssignmentReported) -> Seated | None:
     if dict(seats) == before.by.get(report.assignment, {}):
         return known
     by = {id: counts for id, counts in before.by.items() if id != report.assignment}
-    if seats and len(by) < MOST:
+    if seats and sum(map(len, by.values())) + len(seats) <= MOST:
         by[report.assignment] = dict(sorted(seats.items()))
     return Seated(by=by) if by else None
 

@@ -85,8 +85,8 @@ async def _page(request: ListCopies, reader: Reader, config: Config) -> CopyPage
 
 
 def _told(view: CopyView, unseen: Collection[str]) -> CopyView:
-    """A copy as it is told to another tenant's people: nothing of pods that are not there for them, nor of what else its
-    owner has on this one."""
+    """A copy as it is told to another tenant's people: nothing of pods that are not there for them, nor of what else
+    its owner has on this one."""
     failure = view.failure
     if failure is not None:
         failure = msgspec.structs.replace(failure, text=FAILURES.get(failure.code, failure.code))
