@@ -84,6 +84,14 @@ class Shared:
                     "Start one with `imprint up`, or name one: --server URL or IMPRINT_SERVER, or its folder: --data.",
                 )
             )
+        if token and not (server or self.data or trust.of_this_machine(here.server)):
+            # Whoever made the folder that we happen to be in is not whom the token is for.
+            raise CommandFailure(
+                Exit.USAGE,
+                "The token of the environment is for a server that is named",
+                detail=f"The folder {self.folder} points to {here.server}.",
+                hint=f"Say that it is meant: --data {self.folder}, or IMPRINT_SERVER.",
+            )
         return trust.Access(here.server, token or here.token, here.verify)
 
 

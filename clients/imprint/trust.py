@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ADDRESS = "address"
 TOKEN = Path("keys", "admin", "token")
@@ -27,6 +28,14 @@ def access(data: Path) -> Access:
     """
     server = (data / ADDRESS).read_text().strip()
     return Access(server, token(data / TOKEN), pinned(data / CERTIFICATE) if server.startswith("https:") else None)
+
+
+def of_this_machine(server: str) -> bool:
+    """Whether the address is one of this machine alone."""
+    try:
+        return urlsplit(server).hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        return False
 
 
 def token(file: Path) -> str:

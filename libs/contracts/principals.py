@@ -7,6 +7,7 @@ service account), ``group:acme/devs`` (a claim of the tokens of that tenant's us
 was shared: who leaves an account or an organisation loses what was shared with it.
 """
 
+import hashlib
 import re
 from typing import Annotated, Literal
 
@@ -53,6 +54,11 @@ def above(tenant: str, account: str = "", unit: str = "") -> tuple[str, ...]:
     parts = unit.split("/") if unit else []
     found += [f"org:{'/'.join(parts[:end])}" for end in range(1, len(parts) + 1)]
     return tuple(found)
+
+
+def tenant_key(tenant: str) -> str:
+    """What stands for a tenant where its name cannot: in the subject of an event."""
+    return hashlib.sha256(tenant.encode()).hexdigest()[:32]
 
 
 def is_principal(text: str) -> bool:

@@ -158,6 +158,7 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.ShareDeliveryRequested,
         hub.GalleryShared,
         hub.RolesGranted,
+        hub.TenantSet,
         hub.VersionSought,
         hub.DeliveryPlanned,
         hub.DeliveryEnded,

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 import msgspec
 
 from catalog import entitled, pools, references
-from catalog.documents import ASSIGNMENT, ASSIGNMENT_NAME, COPY, IMAGE, MARKERS, POD, VERSION, assignment_key
+from catalog.documents import (
+    ASSIGNMENT,
+    ASSIGNMENT_NAME,
+    COPY,
+    IMAGE,
+    MARKERS,
+    MEMBERSHIP,
+    POD,
+    VERSION,
+    assignment_key,
+)
 from catalog.domain import fitting, kinds, lives
 from catalog.domain import marker as markers
 from catalog.domain.assignment import Assignment
@@ -36,6 +46,7 @@ class Target:
 
 def target_refs(tenant: str, text: str, marker: str | None, number: str | None, get: Get) -> Iterator[Ref]:
     """The documents that `find_target` reads."""
+    yield MEMBERSHIP(tenant)
     yield from references.refs(tenant, text, get)
     if number is not None:
         yield from references.version_refs(tenant, text, number, get)

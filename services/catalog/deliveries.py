@@ -7,7 +7,7 @@ import msgspec
 
 from catalog import entitled
 from catalog.config import Config
-from catalog.documents import COPY, DELIVERIES, IMAGE, JOB, NUMBER, ROSTER, VERSION, number_key
+from catalog.documents import COPY, DELIVERIES, IMAGE, JOB, MEMBERSHIP, NUMBER, ROSTER, VERSION, number_key
 from catalog.domain import delivering, lives
 from catalog.domain import job as jobs
 from catalog.domain.delivering import Deliveries, Delivery
@@ -50,6 +50,7 @@ def look(work: Work, version: str, copy: str) -> None:
 def _begin_keys(message: Message[ShareDeliveryRequested], get: Get) -> Iterator[Ref]:
     event = message.body
     yield from entitled.refs(event.image, get)
+    yield MEMBERSHIP(event.member)
     yield JOB(event.delivery)
     versions: tuple[str, ...] = ()
     if event.number:
@@ -158,6 +159,7 @@ def _due_keys(message: Message[DeliveryDue | DeliveryPlanned | DeliveryEnded], g
     known = get(DELIVERIES, id)
     for job, delivery in ({} if known is None else known.by).items():
         yield JOB(job)
+        yield MEMBERSHIP(delivery.member)
         for pod in delivery.since:
             yield COPY(copy_id(id, pod, 0))
     if (version := get(VERSION, id)) is not None:

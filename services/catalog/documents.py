@@ -48,6 +48,13 @@ class Hosted(msgspec.Struct, frozen=True, kw_only=True):
     assignments: tuple[str, ...] = ()
 
 
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a tenant is to those who share, by the word of this revision."""
+
+    principals: tuple[str, ...]
+    revision: int
+
+
 IMAGE: Kind[Image] = Kind("image", Image)
 IMAGE_NAME: Kind[Claim] = Kind("image_name", Claim)
 IDENTIFIER: Kind[Claim] = Kind("identifier", Claim)
@@ -56,6 +63,8 @@ VERSION: Kind[Version] = Kind("version", Version)
 NUMBER: Kind[Claim] = Kind("number", Claim)
 COPY: Kind[Copy] = Kind("copy", Copy)
 JOB: Kind[Job] = Kind("job", Job)
+MEMBERSHIP: Kind[Membership] = Kind("membership", Membership)
+"""By tenant."""
 POD: Kind[Pod] = Kind("pod", Pod)
 FLEET: Kind[Fleet] = Kind("fleet", Fleet)
 ASKED: Kind[Asked] = Kind("asked", Asked)

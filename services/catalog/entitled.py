@@ -1,12 +1,12 @@
 """Whether an assignment may still make new use of its image, which may be another tenant's (features.md E5).
 
 Who asks tells what he is; what nobody asks for (a marker that its owner moves, a copy that comes) is held against what
-the assignment's tenant was when somebody last asked something of it.
+the assignment's tenant was when somebody last asked something of it, as far as it still is that (`memberships`).
 """
 
 from collections.abc import Iterator
 
-from catalog import references
+from catalog import memberships, references
 from catalog.documents import IMAGE
 from catalog.domain.assignment import Assignment
 from catalog.domain.image import Image
@@ -31,9 +31,11 @@ def entitled(work: Work, assignment: Assignment, image: Image, version: str) -> 
 def tenant_reads(
     work: Work, tenant: str, principals: tuple[str, ...], id: str, image: Image, version: str = ""
 ) -> bool:
-    """Whether a tenant that was all this (``principals``) may use an image, or this version of it."""
+    """Whether a tenant that was all this (``principals``) may use an image, or this version of it. Reads the tenant's
+    membership."""
     if image.tenant == tenant:
         return True
+    principals = memberships.still(work, tenant, principals)
     actor = Actor(tenant=tenant, name="", roles=("reader",), principals=principals)
     return "read" in references.rights_on(work, actor, id, image, version)
 

@@ -107,6 +107,7 @@ def register(
     problem = (
         defining.objection(command, at)
         or (defining.objection_to_publicity(command.details) if shown_to_all(work, tenant, gallery) else None)
+        or (defining.objection_to_sharing(command.details) if shown_to_others(work, tenant, gallery) else None)
         or _objection_to_words(command, work, settings)
         or quotas.objection(work, settings, tenant, gallery, images=1, versions=versions)
     )
@@ -147,6 +148,12 @@ def shown_to_all(work: Work, tenant: str, gallery: str) -> bool:
     """Whether everybody sees what is in a gallery."""
     known = work.get(ACCESS, access.gallery_key(tenant, gallery))
     return known is not None and known.sharing in ("community", "public")
+
+
+def shown_to_others(work: Work, tenant: str, gallery: str) -> bool:
+    """Whether anybody but its tenant sees what is in a gallery, because it is there."""
+    known = work.get(ACCESS, access.gallery_key(tenant, gallery))
+    return known is not None and known.sharing != "private"
 
 
 def _objection_to_words(command: RegisterImage, work: Work, settings: CatalogSettings) -> Problem | None:

@@ -17,6 +17,7 @@ from catalog.documents import (
     HOSTED,
     IMAGE,
     JOB,
+    MEMBERSHIP,
     POD,
     POOL,
     USES,
@@ -281,9 +282,10 @@ def _out_of_use(version: Version) -> bool:
 
 
 def own_refs(assignment: Assignment) -> Iterator[Ref]:
-    """What `finish` reads beside the assignment itself."""
+    """What `finish` and `ask` read beside the assignment itself."""
     yield JOB(assignment.job)
     yield ASSIGNMENT_NAME(assignment_key(assignment.tenant, assignment.name))
+    yield MEMBERSHIP(assignment.tenant)
 
 
 def _host(work: Work, id: str, pod: str, *, there: bool) -> None:

@@ -17,6 +17,8 @@ PAUSE = 10.0
 """Seconds between two fetches at the least, whatever tokens name."""
 PATIENCE = 5.0
 """Seconds that the issuer may be silent."""
+SOON = 0.5
+"""Seconds for which somebody whose key is known waits for fresh ones: an issuer that hangs does not lock him out."""
 LARGEST = 256 * 1024
 """Bytes of the issuer's description, and of its keys."""
 MOST = 100
@@ -55,6 +57,7 @@ class KeySet:
         self._loaded = False
         self._came = self._tried = float("-inf")
         self._one = asyncio.Lock()
+        self._renewing: asyncio.Task[None] | None = None
 
     async def key(self, id: str | None) -> Key | None:
         """The key of this id, or the only one where a token names none; None where there is no such.
@@ -62,8 +65,12 @@ class KeySet:
         Raises:
             FetchError: the issuer was never reached.
         """
-        if self._find(id) is None or self._clock() - self._came >= FRESH:
+        if self._find(id) is None:
             await self._refresh(id)
+        elif self._clock() - self._came >= FRESH:
+            if self._renewing is None or self._renewing.done():
+                self._renewing = asyncio.create_task(self._refresh(id), name="issuer-keys")
+            await asyncio.wait({self._renewing}, timeout=SOON)
         if not self._loaded:
             raise FetchError("its keys were never fetched")
         return self._find(id)

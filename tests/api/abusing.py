@@ -110,7 +110,13 @@ NAMES = (
     "http:%2f%2f169.254.169.254%2f", "%252e%252e%252f", "A" * 300,
 )  # fmt: skip
 """Segments of a path that name nothing, in no place."""
+FILES = (
+    "..", ".", "../../etc/passwd", "/etc/passwd", "a/../../b", "..\\..\\x", "a\0b", "a\nb", "\u202egnp", "\uff0e\uff0e",
+    "file:///etc/passwd", "http://127.0.0.1/", "~/x", "", " ", "A" * 100_000,
+)  # fmt: skip
+"""Names of files and things that lead elsewhere, or are none."""
 TURNS = 2
+"""See `spoilt`."""
 ADDRESSES = (
     "http://169.254.169.254/latest/meta-data/", "http://[::ffff:169.254.169.254]/", "http://[::ffff:127.0.0.1]/",
     "http://127.0.0.1:4222/", "http://localhost@127.0.0.1/", "http://2130706433/", "http://0x7f000001/",

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from api import views
-from api.abusing import ADDRESSES, BEARER, MIB, Abused, Stream, answer, p99, request, spoilt
+from api.abusing import ADDRESSES, BEARER, FILES, MIB, Abused, Stream, answer, p99, request, spoilt
 from api.backend import backend
 from api.conftest import SERVICES, add_streams
 from api.processes import address, process
@@ -232,3 +232,40 @@ async def test_f18_no_webhook_leads_inside(door: Abused, kind: type[contract.Req
         statuses[url], _ = await door.say(head + b"\r\n" + body)
     assert [url for url, status in statuses.items() if not 400 <= status < 500] == []
     assert taken == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/v1/images", (), {"name": "<evil>"}),
+        ("/v1/images", (), {"gallery": "<evil>", "name": "x"}),
+        ("/v1/galleries", (), {"name": "<evil>"}),
+        ("/v1/uploads", (b"Upload-Length: 1",), {"pod": "pod-1", "name": "<evil>"}),
+        ("/v1/uploads", (b"Upload-Length: 1",), {"pod": "<evil>", "name": "x"}),
+        ("/v1/images/default%2Fdebian/versions", (), {"source": {"pod": "<evil>", "name": "x"}}),
+        ("/v1/images/default%2Fdebian/versions/1.0.0/publish", (), {"targets": {"kind": "list", "pods": ["<evil>"]}}),
+        (
+            "/v1/assignments",
+            (),
+            {
+                "name": "x",
+                "image": "default/debian",
+                "number": "1.0.0",
+                "pods": ["<evil>"],
+                "customisation": {"host_name": "desk-{n}"},
+            },
+        ),
+    ],
+)
+async def test_f17_a_name_that_leads_elsewhere_is_refused_in_a_body_too(
+    door: Abused, path: str, headers: tuple[bytes, ...], body: dict[str, Any]
+) -> None:
+    found = {}
+    for name in (*FILES, "pod-1"):
+        text = json.dumps(body).replace('"<evil>"', json.dumps(name)).encode()
+        length = b"Content-Length: %d" % len(text)
+        head = request("POST", path, b"Content-Type: application/json", length, *headers)
+        found[name], _ = await door.say(head + b"\r\n" + text)
+    del found["pod-1"]
+    assert [name for name, status in found.items() if not 400 <= status < 500] == []
+    assert len(door.services.asked) == 1, "nobody is asked, but for the one name that is one"

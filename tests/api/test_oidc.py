@@ -5,7 +5,7 @@ import base64
 import http.server
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from api.house import client_of
 from contracts.errors import Problem
 from contracts.requests import Actor, Identify
 from gateway.identity import SELF
-from gateway.keyset import DISCOVERY, FRESH, LARGEST, PAUSE, FetchError, KeySet, acceptable, fetched, usable
+from gateway.keyset import DISCOVERY, FRESH, LARGEST, PATIENCE, PAUSE, FetchError, KeySet, acceptable, fetched, usable
 from gateway.oidc import LEEWAY, Claims, Issuer, NoKeysError, TokenError, identified
 from gateway.server import gateway
 from gateway.settings import GatewaySettings
@@ -65,9 +65,11 @@ class Site:
         self.fetched: list[str] = []
         self.away = False
         self.now = 1000.0
+        self.hold: Callable[[], object] = lambda: None
 
     def __call__(self, url: str) -> bytes:
         self.fetched.append(url)
+        self.hold()
         if self.away:
             raise FetchError("away")
         if url.endswith(DISCOVERY):
@@ -248,6 +250,21 @@ async def test_a_key_that_the_issuer_gave_up_is_forgotten_and_one_that_is_away_i
     with pytest.raises(TokenError):
         await issuer.question(token(), SELF)
     await issuer.question(token("ec"), SELF)
+
+
+async def test_whose_key_is_known_does_not_wait_for_an_issuer_that_hangs(site: Site) -> None:
+    issuer, hangs = site.issuer(), threading.Event()
+    await issuer.question(token(), SELF)
+    site.now += FRESH
+    answer, site.hold = site.hold, hangs.wait
+    try:
+        asking = asyncio.create_task(issuer.question(token(), SELF))
+        done, _ = await asyncio.wait({asking}, timeout=PATIENCE)
+        assert done, "the issuer has not answered yet"
+        assert asking.result().name == "ann"
+    finally:
+        hangs.set()
+        site.hold = answer
 
 
 async def test_an_issuer_that_never_answered_leaves_it_open_whether_a_token_is_good(site: Site) -> None:

@@ -77,6 +77,17 @@ def test_a_token_of_the_environment_goes_before_that_of_the_folder(
     assert run(IMPRINT_TOKEN_FILE=str(tmp_path / "none")).exit_code == 2
 
 
+def test_a_folder_one_happens_to_be_in_gets_no_token_of_the_environment_for_another_machine(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / trust.ADDRESS).write_text("https://imprint.test\n")
+    (here / trust.CERTIFICATE).parent.mkdir()
+    monkeypatch.setattr(trust, "pinned", lambda _: None)
+    result = run(IMPRINT_TOKEN="own")
+    assert (result.exit_code, "--data" in result.output) == (2, True)
+    assert "own" not in result.output
+
+
 def test_another_server_never_gets_the_folders_token(here: Path, gateway: Gateway, run: Run, tmp_path: Path) -> None:
     (here / trust.ADDRESS).write_text("https://127.0.0.1:1\n")
     assert run("--server", gateway.url).exit_code == 0

@@ -13,6 +13,7 @@ from contracts.events.hub import (
     ShareResumed,
     ShareRevoked,
     ShareSuspended,
+    TenantSet,
 )
 from contracts.principals import above
 from contracts.requests import Actor
@@ -65,6 +66,11 @@ class Shared(Pools):
 
     def revoke(self, member: str = "beta", image: str = "base") -> None:
         self.tell(ShareRevoked(image=self.id_of(image), member=member, owner="acme", revision=self.revision))
+
+    def belongs(self, tenant: str, account: str = "", unit: str = "") -> None:
+        """A tenant is in an account, and that in a unit."""
+        principals = above(tenant, account, unit)
+        self.tell(TenantSet(key="k", tenant=tenant, account=account, principals=principals, revision=self.revision))
 
     def suspend(self, image: str = "base") -> None:
         self.tell(ShareSuspended(image=self.id_of(image), owner="acme", revision=self.revision))

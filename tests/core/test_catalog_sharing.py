@@ -207,6 +207,17 @@ def test_h3_images_for_private_galleries_are_told_as_such_and_do_not_come_into_p
     refused(world.ask(edit), "not_shareable")
 
 
+@pytest.mark.parametrize("sharing", ["groups", "community"])
+def test_e6_an_image_with_a_purchase_plan_does_not_come_into_a_gallery_that_is_shared(sharing: str) -> None:
+    world = Shared()
+    world.register("first")
+    world.share_gallery(sharing, *(["beta"] if sharing == "groups" else []))
+    paid = Details(purchase_plan=PurchasePlan(name="a", publisher="b", product="c"))
+    refused(world.register("paid", details=paid), "not_shareable_market")
+    world.share_gallery("private")
+    assert isinstance(world.register("paid", details=paid), ImageView)
+
+
 # --- use --------------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +308,19 @@ def test_e5_a_marker_that_its_owner_moves_reaches_only_those_who_still_have_the_
     assert world.assignment(id).number == "1.0.0"
     world.resume()
     assert world.assignment(id).number == second.number, "what it missed meanwhile"
+    assert world.pool(id, "pod-1").wanted == second.version
+
+
+def test_e4_a_marker_reaches_no_tenant_that_left_the_organisation_though_nobody_of_it_asks(world: Shared) -> None:
+    id = used(world)
+    world.belongs("beta", "bees", "corp/eu")
+    second = world.published()
+    world.move(number=second.number)
+    assert world.assignment(id).number == second.number, "it is in the organisation"
+    world.belongs("beta")
+    third = world.published()
+    world.move(number=third.number)
+    assert world.assignment(id).number == second.number
     assert world.pool(id, "pod-1").wanted == second.version
 
 

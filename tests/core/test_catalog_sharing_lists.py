@@ -1,6 +1,7 @@
 """What somebody sees of other tenants' images and galleries: in lists, one by one, and what nobody sees (features.md E,
 d.3)."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,31 @@ async def test_a_member_sees_ancestors_as_far_as_it_can_read_them(tmp_path: Path
     world.offer(image="base")
     async with stored(world, tmp_path / "two", MIGRATIONS) as reader:
         assert [one.image for one in (await ask(reader, lineage)).items] == [world.id_of("base")]
+
+
+async def test_what_is_not_shown_of_a_version_is_neither_found_out_by_filters_nor_read_from_a_cursor(
+    tmp_path: Path,
+) -> None:
+    world = Shared()
+    parent = world.published().version
+    origin = Origin(image="base", number="1.0.0")
+    made = [
+        world.ask(
+            ImportVersion(id=world.command_id(), actor=ADA, image="child", create=True, origin=origin, number=number)
+        )
+        for number in ("1.0.0", "2.0.0")
+    ]
+    world.offer(image="child")
+    image = world.id_of("child")
+    async with stored(world, tmp_path / "c.sqlite", MIGRATIONS) as reader:
+        for where in ({"parent": parent}, {"job": made[0].job}):
+            assert (await ask(reader, ListVersions(actor=ADA, image=image, where=where))).items
+            assert not (await ask(reader, ListVersions(actor=BOB, image=image, where=where))).items
+        page = await ask(reader, ListVersions(actor=BOB, image=image, sort="parent", limit=1))
+        assert page.next is not None
+        assert parent not in base64.urlsafe_b64decode(page.next + "==").decode()
+        rest = await ask(reader, ListVersions(actor=BOB, image=image, sort="parent", limit=1, cursor=page.next))
+        assert len(page.items) == len(rest.items) == 1
 
 
 async def test_copies_on_a_pod_of_others_are_seen_by_nobody_else(tmp_path: Path) -> None:

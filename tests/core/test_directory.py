@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from contracts import topology
+from contracts.events.hub import TenantSet
 from contracts.principals import GIVES, Role
 from contracts.requests import (
     Actor,
@@ -263,3 +265,22 @@ def test_what_two_bounds_have_in_common_is_never_more_than_either(one: Role, oth
     assert not beyond(found, rights_of((one,)))
     assert common((one,), (one,)) == (one,)
     assert common((), (one,)) == ()
+
+
+def test_e4_what_a_tenant_is_from_now_on_is_said_also_when_its_account_moves() -> None:
+    world = Directory()
+    world.unit("corp")
+    world.account("trade")
+    world.tenant("acme.de", "trade")
+    world.tenant("beta")
+    world.account("trade", "corp")
+    world.account("trade", "corp", description="the same place")
+    said = [item.event for item in world.emitted if isinstance(item.event, TenantSet)]
+    assert [(one.tenant, one.principals, one.revision) for one in said] == [
+        ("acme.de", ("acme.de", "account:trade"), 1),
+        ("beta", ("beta",), 1),
+        ("acme.de", ("acme.de", "account:trade", "org:corp"), 2),
+    ]
+    assert all(topology.subject(one) for one in said), "a dot in a name is no end of a token"
+    world.tenant("acme.de")
+    assert world.emitted[-1].event.principals == ("acme.de",)

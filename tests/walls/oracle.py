@@ -117,10 +117,8 @@ def expected(kind: type[Request], actor: Actor, person: str, thing: Thing, *, on
         may = Outcome.ALLOWED if found else Outcome.HIDDEN
         if "publish" in at_home:
             return {may}
-        first = may is Outcome.HIDDEN or thing.name in (
-            "disabled",
-            "denied",
-        )  # what is wrong with the origin may be said first
+        # What is wrong with the origin may be said first, to those who may know of it.
+        first = may is Outcome.HIDDEN or thing.name in ("disabled", "denied")
         return {Outcome.FORBIDDEN, may} if first else {Outcome.FORBIDDEN}
     if thing.name == "deleted" and who.tenant == OWNER and on == "version":
         return {*Outcome}  # where the copies of a version were is known for a while

@@ -14,9 +14,9 @@ import pytest_asyncio
 from contracts import requests as r
 from contracts.requests import Actor
 from contracts.rights import NEEDS
+from walls.about import ABOUT, About
 from walls.land import PEOPLE, Land, Thing, ghost, looked_at
 from walls.oracle import ROLES, Outcome, became, expected
-from walls.requests import ABOUT, About
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 AT_ONCE = 50

@@ -121,12 +121,16 @@ class RolesGranted(Event, frozen=True, kw_only=True, tag="share.granted.v1"):
 
 
 class TenantSet(Event, frozen=True, kw_only=True, tag="tenant.set.v1"):
-    """A tenant exists, belongs to this account (none: empty) and may ask, or not (``disabled``)."""
+    """A tenant exists, belongs to this account (none: empty) and may ask, or not (``disabled``). ``principals`` are all
+    that it is to those who share (`contracts.principals.above`); ``key`` stands for its name, which is no token of a
+    subject (`contracts.principals.tenant_key`)."""
 
-    about: ClassVar[str] = "tenant"
+    about: ClassVar[str] = "key"
+    key: str = ""
     tenant: str
     account: str = ""
     disabled: bool = False
+    principals: tuple[str, ...] = ()
     revision: int
 
 

@@ -100,7 +100,8 @@ class SetUser(Command, frozen=True, kw_only=True, tag="command.sharing.set_user"
 
 
 class DropUser(Command, frozen=True, kw_only=True, tag="command.sharing.drop_user"):
-    """Delete a user or a service account, and revoke its tokens."""
+    """Delete a user or a service account, and revoke its tokens. What was granted to it by name is taken back by those
+    who granted it, before somebody else gets the name."""
 
     name: str
     tenant: Name | None = None

@@ -102,6 +102,18 @@ def objection_to_publicity(details: Details) -> Problem | None:
     )
 
 
+def objection_to_sharing(details: Details) -> Problem | None:
+    """Why an image that says this cannot be in a gallery that is shared with anybody (features.md E6)."""
+    if details.purchase_plan is None:
+        return None
+    return Problem(
+        code="not_shareable_market",
+        detail="an image with a purchase plan is for galleries that are not shared",
+        hint="Register it in a private gallery; others get it from the market.",
+        data={"field": "details.purchase_plan"},
+    )
+
+
 def private_only(details: Details) -> str:
     """The security type for which an image that says this is for private galleries only; empty where it is not."""
     values = (one.value for one in details.features if one.name == "SecurityType" and one.value in ONLY_PRIVATE)

@@ -1,6 +1,6 @@
 """Lists of the versions of an image, and one version: by number, or `latest`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -57,6 +57,9 @@ FIELDS = {
 }  # fmt: skip
 """What versions can be filtered and sorted by. ``failure`` is its code, ``format`` that of the first disk; ``marker``
 is met by the version that a marker of this name names."""
+FOREIGN = {**FIELDS, **dict.fromkeys(("job", "parent"), Field(sql="''"))}
+"""The same of another tenant's versions: what is not shown of them (`_as_seen`) is not found out by asking either, nor
+read from a cursor."""
 
 ON_POD = """EXISTS (
     SELECT 1 FROM copies AS c WHERE c.id > s.id || ? AND c.id < s.id || ? AND c.state = 'AVAILABLE')"""
@@ -83,9 +86,10 @@ async def list_versions(query: ListVersions, reader: Reader) -> VersionPage | Pr
         return VersionPage(items=())
     markers = await reader.get(MARKERS, image_id)
     way = asked.order
-    keys = ("place",) if way.field == "number" else (FIELDS[way.field].sql, "place")
+    fields = FIELDS if image.tenant == query.actor.tenant else FOREIGN
+    keys = ("place",) if way.field == "number" else (fields[way.field].sql, "place")
     along = Along("versions", keys, way.down, [("image = ?", image_id)])
-    page = await listing.listed(along, asked, _others(query, asked.terms, image, markers), reader)
+    page = await listing.listed(along, asked, _others(query, asked.terms, image, markers, fields), reader)
     if isinstance(page, Problem):
         return page
     items, next = page.fit(await _views(page.documents, image, markers, query.actor.tenant, reader))
@@ -132,7 +136,11 @@ def _as_seen(view: VersionView, tenant: str) -> VersionView:
 
 
 def _others(
-    query: ListVersions, terms: Sequence[Condition], image: Image, markers: Markers | None
+    query: ListVersions,
+    terms: Sequence[Condition],
+    image: Image,
+    markers: Markers | None,
+    fields: Mapping[str, Field],
 ) -> list[tuple[str, Sequence[Value]]]:
     """The conditions beside the image."""
     states = [query.state] if query.state is not None else []
@@ -147,7 +155,7 @@ def _others(
             case "number", str(number):
                 found.append((f"{FIELDS['number'].sql} = ?", (normalise(number) or "",)))
             case _:
-                found.append(compared(term, FIELDS))
+                found.append(compared(term, fields))
     found += [(STATE, (image.life.disabled, state)) for state in states]
     if "DELETED" not in states:
         found.append((THERE, ()))

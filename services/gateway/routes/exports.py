@@ -18,7 +18,9 @@ from contracts.views import ExportGrantView, VersionView
 from gateway.answers import COMMON, READING, problems
 from gateway.carrying import Going, Headers
 from gateway.door import Door, Services
+from gateway.edge import AGAIN
 from gateway.exporting import Export
+from gateway.leave import Leave
 from gateway.problems import RefusedError, refuse
 from gateway.routes.versions import NOWHERE, TAGS, find_version
 
@@ -74,7 +76,8 @@ async def export_disk(
         headers["imprint-wire"] = "zstd"
     else:
         headers["content-length"] = str(end - begin)
-    body = await _begun(_body(door, _export(door, request, view, disk), begin, end, packed=packed))
+    leave = Leave(view.id, request.scope[AGAIN], door.see)  # type: ignore[literal-required]
+    body = await _begun(_body(door, _export(door, request, view, disk), leave, begin, end, packed=packed))
     return Going(200 if part is None else 206, headers, body)
 
 
@@ -125,9 +128,13 @@ async def _admit(door: Door, request: Request[Any, Any, Any], view: VersionView)
     return await door.ask(asked, ExportGrantView)
 
 
-async def _body(door: Door, export: Export, begin: int, end: int, *, packed: bool) -> AsyncGenerator[bytes, None]:
+async def _body(
+    door: Door, export: Export, leave: Leave, begin: int, end: int, *, packed: bool
+) -> AsyncGenerator[bytes, None]:
     async with door.transfers.one(), aclosing(export.body(begin, end, packed=packed)) as pieces:
         async for piece in pieces:
+            if not await leave.holds():
+                raise refuse("export_unavailable", "Whoever began this export may not read the version any more.")
             yield piece
 
 

@@ -26,7 +26,7 @@ DEFINITION = (
     "identifier_exists", "identifier_invalid", "range_invalid", "end_of_life_invalid", "feature_invalid",
     "class_invalid", "class_read_only", "desktop_kind_invalid", "flavour_not_found", "tag_limit", "tag_invalid",
     "property_unknown", "property_invalid", "property_protected", "file_type_mismatch", "not_shareable",
-    "capsule_invalid",
+    "not_shareable_market", "capsule_invalid",
 )  # fmt: skip
 """Why a definition is refused."""
 Gallery = Annotated[str | None, QueryParameter(pattern=NAME, max_length=80, description="Only those in this gallery.")]

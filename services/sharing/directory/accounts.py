@@ -9,8 +9,9 @@ from contracts.requests import Done, DropAccount, SetAccount
 from contracts.views import AccountView
 from runtime.work import Get, Message, Reaction, Ref, Work
 from sharing.directory import units
-from sharing.directory.documents import ACCOUNT, UNIT
+from sharing.directory.documents import ACCOUNT, TENANT, UNIT
 from sharing.directory.refusals import account_not_found, unit_not_found
+from sharing.directory.saying import say_tenant
 from sharing.directory.views import account_view
 from sharing.domain.directory.tree import Account
 
@@ -35,6 +36,8 @@ def _keys(message: Message[SetAccount | DropAccount], get: Get) -> Iterator[Ref]
     account: Account | None = get(ACCOUNT, command.name)
     if account is not None and account.unit:
         yield UNIT(account.unit)
+    if isinstance(command, SetAccount) and account is not None and account.tenants and account.unit != command.unit:
+        yield TENANT.every
 
 
 def _on_set(message: Message[SetAccount], work: Work) -> AccountView | Problem:
@@ -55,7 +58,18 @@ def _on_set(message: Message[SetAccount], work: Work) -> AccountView | Problem:
         units.count(work, was, accounts=-1)
         units.count(work, after.unit, accounts=1)
     work.put(ACCOUNT, command.name, after)
+    if was != after.unit and after.tenants:
+        _moved(work, command.name, after.unit)
     return account_view(command.name, after)
+
+
+def _moved(work: Work, name: str, unit: str) -> None:
+    """The tenants of an account are in another unit with it."""
+    for tenant, known in list(work.every(TENANT)):
+        if known.account == name:
+            now = msgspec.structs.replace(known, revision=known.revision + 1)
+            work.put(TENANT, tenant, now)
+            say_tenant(work, tenant, now, unit)
 
 
 def _on_drop(message: Message[DropAccount], work: Work) -> Done | Problem:

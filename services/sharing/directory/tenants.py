@@ -9,6 +9,7 @@ from runtime.work import Get, Message, Reaction, Ref, Work
 from sharing.directory import accounts
 from sharing.directory.documents import ACCOUNT, TENANT
 from sharing.directory.refusals import account_not_found
+from sharing.directory.saying import say_tenant
 from sharing.directory.views import tenant_view
 from sharing.domain.directory.tree import Tenant
 
@@ -55,4 +56,5 @@ def _on_set(message: Message[SetTenant], work: Work) -> TenantView | Problem:
         accounts.count(work, was, -1)
         accounts.count(work, after.account, 1)
     work.put(TENANT, command.name, after)
+    say_tenant(work, command.name, after, "" if account is None else account.unit)
     return tenant_view(command.name, after, account)

@@ -88,7 +88,8 @@ _WORDS = {"user": "user", "service": "service account"}
 
 
 def _on_drop(message: Message[DropUser], work: Work) -> Done | Problem:
-    """Whoever gets the name later gets nothing that this one had: its tokens go with it."""
+    """Its tokens go with it. Roles that were granted to it by name stay until they are taken back: whoever gets the
+    name later has them."""
     command = message.body
     tenant = tenant_meant(command.actor, command.tenant)
     if isinstance(tenant, Problem):
