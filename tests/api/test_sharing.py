@@ -218,7 +218,7 @@ async def test_whoever_asks_is_told_who_he_is_and_when_that_ends(house: House) -
     assert found == {
         "tenant": "acme", "name": "jo", "kind": "user", "roles": ["sharer"], "account": "x", "unit": "corp/europe",
         "principals": ["acme", "account:x", "org:corp", "org:corp/europe", "user:acme/jo"],
-        "until": "2030-01-01T00:00:00Z",
+        "until": "2030-01-01T00:00:00Z", "bounded": False,
     }  # fmt: skip
     async with client_of(house.door, TOKEN) as client:
         assert (await client.get("/v1/whoami")).json()["until"] is None

@@ -37,7 +37,7 @@ def test_f15_whenever_the_share_ends_no_copy_comes_for_who_has_lost_it(start: in
 
 
 @pytest.mark.slow
-@blocks(1_000, first=10_000)
+@blocks(300, first=10_000)
 def test_f15_in_very_many_histories_too(start: int) -> None:
     for seed in range(start, start + BLOCK):
         play(seed)

@@ -70,7 +70,7 @@ def test_f6_while_data_is_denied_no_copy_is_made_and_afterwards_all_come_to_thei
 
 
 @pytest.mark.slow
-@blocks(1_000, first=10_000)
+@blocks(500, first=10_000)
 def test_in_very_many_histories_too(start: int) -> None:
     expected = Simulation(0, CALM).run().outcome()
     for seed in range(start, start + BLOCK):

@@ -16,7 +16,7 @@ from imprint.watch import follow
 from saga.disks import raw
 
 MIB = 2**20
-SIZE = 3 * 2**30
+SIZE = 2 * 2**30
 MOST = 40 * MIB
 """What a process may grow by while gigabytes pass through it: its buffers, and what the allocator keeps."""
 BLOCK = random.Random(1).randbytes(MIB)
