@@ -154,7 +154,7 @@ NEEDS: dict[type[Request], tuple[Right, Scope]] = {
     r.GetHook: ("manage", "tenant"),
     r.ListDeliveries: ("manage", "tenant"),
     # how a service is
-    r.ListDeadLetters: ("operate", "open"),
+    r.ListDeadLetters: ("operate", "provider"),
     r.GetHealth: ("read", "open"),
 }
 """Request -> the right that it needs, and on what."""

@@ -190,6 +190,7 @@ HEARS: dict[Speaker, tuple[type[Event], ...]] = {
         hub.ShareResumed,
         hub.GalleryShared,
         hub.RolesGranted,
+        hub.TenantSet,
         hub.VersionDeactivated,
         hub.VersionReactivated,
         hub.VersionDeleted,

@@ -34,7 +34,7 @@ def shared_keys(message: Message[ShareEvent], get: Get) -> Iterator[Ref]:
     about = access.about(message.body)
     if (image := _image(about)) is not None:
         now = access.evolve(get(ACCESS, about) or Access(), message.body)
-        yield from _turned_keys(image, now, get)
+        yield from _image_keys(image, now, get)
 
 
 def shared(message: Message[ShareEvent], work: Work, config: Config) -> None:
@@ -42,7 +42,7 @@ def shared(message: Message[ShareEvent], work: Work, config: Config) -> None:
     work.saga = ""
     access.follow(work, message.body)
     if (image := _image(access.about(message.body))) is not None:
-        _turn(work, config, image)
+        turn(work, config, image)
 
 
 def _image(about: str) -> str | None:
@@ -55,7 +55,7 @@ def review_keys(message: Message[Review], get: Get) -> Iterator[Ref]:
     """The image's deliveries that turn, and those of the version that had lapsed before."""
     image, version = message.body.image, message.body.version
     yield ACCESS(access.image_key(image))
-    yield from _turned_keys(image, get(ACCESS, access.image_key(image)), get)
+    yield from _image_keys(image, get(ACCESS, access.image_key(image)), get)
     known = get(DELIVERIES, image)
     for one in ({} if known is None else known.of(version)).values():
         if one.lapsed:
@@ -66,7 +66,7 @@ def review_keys(message: Message[Review], get: Get) -> Iterator[Ref]:
 def review(message: Message[Review], work: Work, config: Config) -> None:
     """Go on with the deliveries of an image; what had lapsed of the version, and is not whole any more, goes."""
     image, version = message.body.image, message.body.version
-    _turn(work, config, image)
+    turn(work, config, image)
     known = work.get(DELIVERIES, image)
     for member, one in ({} if known is None else known.of(version)).items():
         if one.lapsed and known is not None:
@@ -86,17 +86,20 @@ def _turned(known: Deliveries, now: Access | None) -> tuple[tuple[str, str, Deli
     )
 
 
-def _turned_keys(image: str, now: Access | None, get: Get) -> Iterator[Ref]:
+def _image_keys(image: str, now: Access | None, get: Get) -> Iterator[Ref]:
     yield DELIVERIES(image)
-    known = get(DELIVERIES, image)
-    if known is None:
-        return
+    if (known := get(DELIVERIES, image)) is not None:
+        yield from turned_keys(image, known, now, get)
+
+
+def turned_keys(image: str, known: Deliveries, now: Access | None, get: Get) -> Iterator[Ref]:
+    """What `turn` reads beside the image's deliveries and what is known of its sharing, when they are these."""
     for version, _, one in _turned(known, now)[:AT_ONCE]:
         yield from copies_keys(version, get, pods=one.pods)
         yield from policies.published_keys(image, known.tenant)
 
 
-def _turn(work: Work, config: Config, image: str) -> None:
+def turn(work: Work, config: Config, image: str) -> None:
     """End what lapses, and let what stands again be as it was; the rest in another message."""
     known = work.get(DELIVERIES, image)
     if known is None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contracts.errors import FAILURES, Failure
 from contracts.events.hub import DeliveryPlanned, VersionDeliveryRequested
 from contracts.names import copy_id
-from replicator import deliveries, editing
+from replicator import deliveries, editing, memberships
 from replicator.config import Config
-from replicator.documents import COPY, DELIVERIES, PLACEMENT, POD, POLICY, ROSTER
+from replicator.documents import COPY, DELIVERIES, MEMBER, PLACEMENT, POD, POLICY, ROSTER
 from replicator.domain import delivery
 from replicator.domain.delivery import Deliveries
 from replicator.domain.editing import closed
@@ -39,6 +39,7 @@ def later_keys(message: Message[DeliverLater], get: Get) -> Iterator[Ref]:
 def _keys(words: VersionDeliveryRequested, get: Get) -> Iterator[Ref]:
     yield ACCESS(access.image_key(words.image))
     yield DELIVERIES(words.image)
+    yield MEMBER(words.member)
     yield POLICY.every
     for pod in words.pods:
         yield POD(pod)
@@ -51,16 +52,16 @@ def _keys(words: VersionDeliveryRequested, get: Get) -> Iterator[Ref]:
 def deliver(message: Message[VersionDeliveryRequested], work: Work, config: Config) -> None:
     """Add the pods to the placement, as far as the member may use them and they can have the version. What the
     delivery stands on may not have been heard of yet: then it is looked again a little later."""
-    words = message.body
+    words = memberships.current(work, message.body)
     if _refusal(work, words) is not None:
-        remind_delivery(work, words, PATIENCE)
+        remind_delivery(work, message.body, PATIENCE)
     else:
         _deliver(work, config, words)
 
 
 def later(message: Message[DeliverLater], work: Work, config: Config) -> None:
     """Deliver now, or say why not."""
-    words = message.body.words
+    words = memberships.current(work, message.body.words)
     refusal = _refusal(work, words)
     if refusal is None:
         _deliver(work, config, words)
@@ -96,6 +97,8 @@ def _deliver(work: Work, config: Config, words: VersionDeliveryRequested) -> Non
     now = delivery.requested(known, words, mine)
     if now.by:
         work.put(DELIVERIES, words.image, now)
+    if words.member in now.members:
+        memberships.note(work, words.member, words.image)
     _answer(work, words, pods, refused)
     editing.add_targets(
         work, config, placement, dict.fromkeys(pods, 1), why="delivery", anew=True, saga=words.delivery

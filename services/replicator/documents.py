@@ -1,7 +1,7 @@
 """What the replicator stores."""
 
 from replicator.domain.copy import Copy
-from replicator.domain.delivery import Deliveries
+from replicator.domain.delivery import Deliveries, Member
 from replicator.domain.denied import Denied
 from replicator.domain.fixed import Fixed
 from replicator.domain.held import Held
@@ -53,6 +53,8 @@ SEATED: Kind[Seated] = Kind("seated", Seated)
 """By pod: its seats, by assignment and version."""
 DELIVERIES: Kind[Deliveries] = Kind("deliveries", Deliveries)
 """By image. What it is shared by is kept beside it (`runtime.access`)."""
+MEMBER: Kind[Member] = Kind("member", Member)
+"""By tenant."""
 POLICY: Kind[NamedPolicy] = Kind("policy", NamedPolicy)
 """By tenant and name, ``<tenant>.<name>``."""
 SHELF: Kind[Shelf] = Kind("shelf", Shelf)

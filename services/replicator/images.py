@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from contracts.events.hub import ImageDeleted, ImageRegistered, VersionDeleted
+from replicator import memberships
 from replicator.config import Config
 from replicator.documents import DELIVERIES, PLACEMENT, SHELF
 from replicator.domain.shelf import Shelf
@@ -46,10 +47,11 @@ def deleted(message: Message[VersionDeleted], work: Work, _: Config) -> None:
         work.put(PLACEMENT, placement.version, msgspec.structs.replace(placement, deleted=True))
 
 
-def gone_keys(message: Message[ImageDeleted], _: Get) -> Iterator[Ref]:
+def gone_keys(message: Message[ImageDeleted], get: Get) -> Iterator[Ref]:
     """What is known of whom it is shared with, and what was delivered of it."""
     yield ACCESS(access.image_key(message.body.image))
     yield DELIVERIES(message.body.image)
+    yield from memberships.gone_keys(message.body.image, get)
 
 
 def gone(message: Message[ImageDeleted], work: Work, _: Config) -> None:
@@ -57,5 +59,6 @@ def gone(message: Message[ImageDeleted], work: Work, _: Config) -> None:
     id = message.body.image
     if work.get(ACCESS, access.image_key(id)) is not None:
         work.put(ACCESS, access.image_key(id), None)
+    memberships.gone(work, id)
     if work.get(DELIVERIES, id) is not None:
         work.put(DELIVERIES, id, None)

@@ -89,6 +89,13 @@ class Review(Local, frozen=True, kw_only=True, tag="review"):
     version: str = ""
 
 
+class Belong(Local, frozen=True, kw_only=True, tag="belong"):
+    """Go on with the deliveries to ``tenant``, which belongs elsewhere now: those of images behind ``after``."""
+
+    tenant: str
+    after: str = ""
+
+
 class DeliverLater(Local, frozen=True, kw_only=True, tag="deliver_later"):
     """Look again whether a delivery can be made."""
 
@@ -112,6 +119,7 @@ LOCAL: TypeAlias = (
     | Sweep
     | PlaceByPolicy
     | Review
+    | Belong
     | DeliverLater
 )
 
@@ -184,6 +192,11 @@ def remind_later(work: Work, version: str, due: datetime) -> None:
 def remind_review(work: Work, image: str, version: str = "") -> None:
     """Look at the deliveries of an image as soon as this is committed."""
     work.remind(f"review:{image}:{version}", work.message.at, Review(image=image, version=version), saga="")
+
+
+def remind_belong(work: Work, tenant: str, after: str) -> None:
+    """Look at the next deliveries to a tenant as soon as this is committed."""
+    work.remind(f"belong:{tenant}", work.message.at, Belong(tenant=tenant, after=after), saga="")
 
 
 def remind_delivery(work: Work, words: VersionDeliveryRequested, seconds: float) -> None:

@@ -10,6 +10,7 @@ from runtime.work import Kind
 from sharing.domain.answer import Answer
 from sharing.domain.gallery import Gallery
 from sharing.domain.grants import Grants
+from sharing.domain.held import Held
 from sharing.domain.image import Image, Version
 from sharing.domain.offer import Offer
 
@@ -35,6 +36,8 @@ ANSWER: Kind[Answer] = Kind("answer", Answer)
 """By `answer_key`."""
 GRANTS: Kind[Grants] = Kind("grants", Grants)
 """By ``g/<tenant>/<gallery's name>``, ``i/<image>`` or ``v/<version>``."""
+HELD: Kind[Held] = Kind("held", Held)
+"""By principal."""
 
 
 def name_key(tenant: str, gallery: str, name: str) -> str:

@@ -11,10 +11,11 @@ from contracts.rights import forbidden
 from contracts.views import GallerySharingView
 from runtime import access
 from runtime.work import Get, Message, Reaction, Ref, Work
-from sharing.documents import GALLERY, GALLERY_ID, GRANTS, Claim, gallery_key
+from sharing import held
+from sharing.documents import GALLERY, GALLERY_ID, Claim, gallery_key
 from sharing.domain import gallery as galleries
 from sharing.domain.gallery import Gallery
-from sharing.grants import drop_all, gallery_target, of_gallery
+from sharing.grants import all_refs, drop_all, gallery_target, of_gallery
 from sharing.references import find_gallery, gallery_refs
 from sharing.said import say_opened
 from sharing.scope import beyond, objection_to_scope, scope_refs
@@ -33,6 +34,7 @@ def reactions(settings: SharingSettings) -> dict[type, Reaction]:
         gallery = find_gallery(get, command.actor, command.gallery, "manage")
         if isinstance(gallery, Gallery):
             yield from scope_refs(settings, command.members, [gallery.tenant], get)
+            yield from held.refs({*command.members, *gallery.members})
 
     def on_share(message: Message[ShareGallery], work: Work) -> GallerySharingView | Problem:
         return _share(message.body, work, settings)
@@ -46,12 +48,14 @@ def reactions(settings: SharingSettings) -> dict[type, Reaction]:
     }
 
 
-def _keys(message: Message[GalleryEvent], _: Get) -> Iterator[Ref]:
+def _keys(message: Message[GalleryEvent], get: Get) -> Iterator[Ref]:
     event = message.body
     key = gallery_key(event.tenant, event.name)
     yield GALLERY(key)
     yield GALLERY_ID(event.gallery)
-    yield GRANTS(gallery_target(event.tenant, event.name))
+    yield from all_refs(gallery_target(event.tenant, event.name), get)
+    if (gallery := get(GALLERY, key)) is not None:
+        yield from held.refs(gallery.members)
     yield access.ACCESS(access.gallery_key(event.tenant, event.name))
 
 
@@ -72,7 +76,7 @@ def _on_deleted(message: Message[GalleryDeleted], work: Work) -> None:
     if gallery is None or gallery.id != event.gallery:
         return
     if gallery.sharing != "private":
-        gallery = _say(work, galleries.closed(gallery))
+        gallery = _say(work, gallery, galleries.closed(gallery))
     drop_all(work, of_gallery(gallery))
     # What it was called and the last revision stay: a gallery of the name goes on from there.
     work.put(GALLERY, key, Gallery(tenant=gallery.tenant, name=gallery.name, revision=gallery.revision))
@@ -93,11 +97,13 @@ def _share(command: ShareGallery, work: Work, settings: SharingSettings) -> Gall
     for member in wanted.members:
         if (problem := objection_to_scope(settings, work, gallery.tenant, member)) is not None:
             return problem
-    return gallery_view(gallery if wanted is gallery else _say(work, wanted))
+    return gallery_view(gallery if wanted is gallery else _say(work, gallery, wanted))
 
 
-def _say(work: Work, gallery: Gallery) -> Gallery:
+def _say(work: Work, before: Gallery, gallery: Gallery) -> Gallery:
     """Say how a gallery is shared from now on, and keep it."""
+    for member in {*before.members, *gallery.members}:
+        held.count(work, member, (member in gallery.members) - (member in before.members))
     now = msgspec.structs.replace(gallery, revision=max(gallery.revision, work.floor) + 1)
     event = GalleryShared(
         gallery=now.id,

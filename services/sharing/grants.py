@@ -11,6 +11,7 @@ from contracts.requests import Actor, Done, DropGrant, ListGrants, SetGrant
 from contracts.views import GrantView
 from runtime import access
 from runtime.work import Get, Message, Reaction, Ref, Work
+from sharing import held
 from sharing.documents import GRANTS, NUMBER, VERSION, number_key
 from sharing.domain.gallery import Gallery
 from sharing.domain.grants import Grant, Grants
@@ -68,9 +69,24 @@ def refs(actor: Actor, asked: Asked, get: Get) -> Iterator[Ref]:
                 yield VERSION(claim.id)  # for the audit log, which asks whose it is
     target = find(get, actor, asked)
     if isinstance(target, Target):
-        yield GRANTS(target.key)
-        where = access.gallery_key(target.tenant, target.name)
-        yield access.ACCESS(where if target.scope == "gallery" else access.image_key(target.image))
+        yield from target_refs(target)
+    if not isinstance(asked, ListGrants):
+        yield from held.refs([asked.principal])
+
+
+def target_refs(target: Target) -> Iterator[Ref]:
+    """The grants on something, and the document that rights on it are read from."""
+    yield GRANTS(target.key)
+    where = access.gallery_key(target.tenant, target.name)
+    yield access.ACCESS(where if target.scope == "gallery" else access.image_key(target.image))
+
+
+def all_refs(key: str, get: Get) -> Iterator[Ref]:
+    """The documents that `drop_all` reads besides those of `target_refs`, by the key of a target."""
+    yield GRANTS(key)
+    grants: Grants | None = get(GRANTS, key)
+    if grants is not None:
+        yield from held.refs(grants.by)
 
 
 def find(get: Get, actor: Actor, asked: Asked) -> Target | Problem:
@@ -139,7 +155,7 @@ def _set(command: SetGrant, work: Work, settings: SharingSettings) -> GrantView 
             hint="Take another grant back, or grant the roles to a group.",
             data={"limit": settings.max_grants},
         )
-    if known is None or known.roles != roles:
+    if known is None or known.roles != roles or held.ends(work, principal, target.key):
         known = _say(work, target, grants, principal, roles)
     return grant_view(target.scope, target.id, target.name, principal, known)
 
@@ -183,6 +199,15 @@ def drop_all(work: Work, target: Target) -> None:
         _say(work, target, work.get(GRANTS, target.key) or Grants(), principal, ())
 
 
+def drop_one(work: Work, target: Target, principal: str) -> bool:
+    """Take back the roles of a principal, whoever gave them; whether it had any."""
+    grants = work.get(GRANTS, target.key) or Grants()
+    if principal not in grants.by:
+        return False
+    _say(work, target, grants, principal, ())
+    return True
+
+
 def _say(work: Work, target: Target, grants: Grants, principal: str, roles: tuple[Granted, ...]) -> Grant:
     """Say what a principal may do from now on, and keep it."""
     revision = max(grants.revision, work.floor) + 1
@@ -201,5 +226,6 @@ def _say(work: Work, target: Target, grants: Grants, principal: str, roles: tupl
     )
     grant = Grant(roles=roles, updated=work.message.at, revision=revision)
     others = {one: known for one, known in grants.by.items() if one != principal}
+    held.note_grant(work, principal, target.key, before=principal in grants.by, after=bool(roles))
     work.put(GRANTS, target.key, Grants(by=others | {principal: grant} if roles else others, revision=revision))
     return grant

@@ -2,11 +2,12 @@
 
 from runtime.work import Reaction
 from sharing import answers, galleries, grants, images, offers, retelling
+from sharing.images import Encrypted
 from sharing.retelling import Retold
 from sharing.said import OfferEnds
 from sharing.settings import SharingSettings
 
-LOCAL = OfferEnds | Retold
+LOCAL = OfferEnds | Retold | Encrypted
 """What sharing says to itself."""
 
 

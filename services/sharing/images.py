@@ -11,6 +11,7 @@ from contracts.events.hub import (
     ImageDisabled,
     ImageEnabled,
     ImageRegistered,
+    ShareSuspended,
     VersionAvailable,
     VersionDeleted,
     VersionDeployed,
@@ -18,7 +19,8 @@ from contracts.events.hub import (
     VersionWithdrawn,
 )
 from runtime.access import ACCESS, Access, image_key
-from runtime.work import Get, Message, Reaction, Ref, Work
+from runtime.work import Get, Local, Message, Reaction, Ref, Work
+from sharing import held
 from sharing.directory import tenants
 from sharing.directory.documents import TENANT
 from sharing.documents import (
@@ -39,8 +41,8 @@ from sharing.domain import offering
 from sharing.domain.gallery import Gallery, holding
 from sharing.domain.image import Image, Version, counted, heard
 from sharing.domain.offer import Standing
-from sharing.grants import drop_all, of_image, of_version
-from sharing.said import above, say_offer
+from sharing.grants import all_refs, drop_all, of_image, of_version
+from sharing.said import above, say_offer, say_steered
 
 VersionEvent = VersionDeployed | VersionAvailable | VersionPartiallyAvailable | VersionWithdrawn | VersionDeleted
 STATES: dict[type[VersionEvent], Literal["READY", "AVAILABLE", "GONE"]] = {
@@ -51,6 +53,12 @@ STATES: dict[type[VersionEvent], Literal["READY", "AVAILABLE", "GONE"]] = {
     VersionDeleted: "GONE",
 }
 MarkEvent = ImageChanged | ImageDisabled | ImageEnabled | ImageDeleted
+
+
+class Encrypted(Local, frozen=True, kw_only=True, tag="image.encrypted"):
+    """An image that was offered had an encrypted version already when that did not end its sharing yet."""
+
+    image: str
 
 
 def reactions() -> dict[type, Reaction]:
@@ -68,6 +76,7 @@ def reactions() -> dict[type, Reaction]:
         VersionPartiallyAvailable: version,
         VersionWithdrawn: version,
         VersionDeleted: version,
+        Encrypted: Reaction(_encrypted_keys, _on_encrypted),
     }
 
 
@@ -76,9 +85,10 @@ def _image_keys(message: Message[Any], get: Get) -> Iterator[Ref]:
     yield IMAGE(event.image)
     image = get(IMAGE, event.image)
     if isinstance(event, ImageDeleted):
-        yield GRANTS(of_image(event.image, image or Image(owner=event.tenant)).key)
+        yield from all_refs(of_image(event.image, image or Image(owner=event.tenant)).key, get)
         yield ACCESS(image_key(event.image))
         if (known := get(ACCESS, image_key(event.image))) is not None:
+            yield from held.refs(known.offers)
             for member in known.offers:
                 yield OFFER(offer_key(event.image, member))
     if isinstance(event, ImageRegistered):
@@ -96,7 +106,8 @@ def _version_keys(message: Message[VersionEvent], get: Get) -> Iterator[Ref]:
     yield VERSION(event.version)
     yield NUMBER(number_key(event.image, event.number))
     if isinstance(event, VersionDeleted):
-        yield GRANTS(of_version(event.version, event.image, event.tenant).key)
+        yield from all_refs(of_version(event.version, event.image, event.tenant).key, get)
+    if isinstance(event, VersionDeleted | VersionDeployed):
         yield ACCESS(image_key(event.image))
 
 
@@ -164,7 +175,27 @@ def _on_version(message: Message[VersionEvent], work: Work) -> None:
     if isinstance(event, VersionDeleted):
         drop_all(work, of_version(event.version, event.image, event.tenant))
     before = work.get(IMAGE, event.image) or Image(owner=event.tenant)
-    _keep(work, event.image, before, counted(before, version, after))
+    now = counted(before, version, after)
+    _keep(work, event.image, before, now)
+    if isinstance(event, VersionDeployed) and now.encrypted > before.encrypted:
+        _suspend(work, event.image, now)
+
+
+def _encrypted_keys(message: Message[Encrypted], _: Get) -> Iterator[Ref]:
+    yield IMAGE(message.body.image)
+    yield ACCESS(image_key(message.body.image))
+
+
+def _on_encrypted(message: Message[Encrypted], work: Work) -> None:
+    image = work.get(IMAGE, message.body.image)
+    if image is not None and image.encrypted and not image.deleted:
+        _suspend(work, message.body.image, image)
+
+
+def _suspend(work: Work, id: str, image: Image) -> None:
+    """What is encrypted is nobody else's: offers of before rest from the first such version on (features.md E6)."""
+    if image.members and not (work.get(ACCESS, image_key(id)) or Access()).suspended:
+        say_steered(work, ShareSuspended(image=id, owner=image.owner, revision=above(image, work.floor).revision + 1))
 
 
 def _said(event: VersionEvent) -> Version:

@@ -10,9 +10,10 @@ from contracts.requests.sharing import MOST_PAIRS
 from contracts.views import PairView
 from runtime import access
 from runtime.work import Get, Message, Reaction, Ref, Work
+from sharing import held
 from sharing.documents import IMAGE, OFFER, offer_key
 from sharing.domain import offering
-from sharing.domain.image import Image
+from sharing.domain.image import Image, encrypted
 from sharing.domain.offer import Offer, Standing
 from sharing.references import find_image, image_id, image_refs
 from sharing.said import OfferEnds, above, say_offer, say_steered
@@ -74,6 +75,7 @@ def _pair_keys(message: Message[OfferImages | RevokeOffers], get: Get) -> Iterat
     command = message.body
     if _objection_to_size(command) is not None:
         return
+    yield from held.refs(command.members)
     for text in command.images:
         yield from image_refs(command.actor.tenant, text, get)
         if (id := image_id(command.actor.tenant, text, get)) is not None:
@@ -173,6 +175,8 @@ def _on_suspend(message: Message[SuspendSharing], work: Work) -> Done | Problem:
     if isinstance(named, Problem):
         return named
     id, image = named
+    if image.encrypted and not command.suspended and _suspended(work, id):
+        return encrypted()
     if _suspended(work, id) != command.suspended:
         kind = ShareSuspended if command.suspended else ShareResumed
         say_steered(work, kind(image=id, owner=image.owner, revision=above(image, work.floor).revision + 1))
@@ -182,6 +186,7 @@ def _on_suspend(message: Message[SuspendSharing], work: Work) -> Done | Problem:
 def _end_keys(message: Message[OfferEnds], _: Get) -> Iterator[Ref]:
     yield IMAGE(message.body.image)
     yield OFFER(offer_key(message.body.image, message.body.member))
+    yield from held.refs([message.body.member])
     yield access.ACCESS(access.image_key(message.body.image))
 
 

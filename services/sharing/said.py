@@ -19,6 +19,7 @@ from contracts.events.hub import (
 )
 from runtime import access
 from runtime.work import Local, Ref, Work
+from sharing import held
 from sharing.documents import ANSWER, IMAGE, OFFER, answer_key, offer_key
 from sharing.domain import offering
 from sharing.domain.answer import Answer, counted, counts_for
@@ -52,7 +53,9 @@ def say_offer(work: Work, event: OfferEvent, *, ending: bool = False) -> Standin
     before = work.get(OFFER, key)
     after = offering.evolve(before, event, work.message.at, ending=ending)
     work.put(OFFER, key, after)
-    _say(work, event, isinstance(after, Standing) - isinstance(before, Standing))
+    change = isinstance(after, Standing) - isinstance(before, Standing)
+    held.count(work, event.member, change)
+    _say(work, event, change)
     standing = after if isinstance(after, Standing) else None
     until = None if standing is None else standing.until
     name = f"offer/{event.image}/{event.member}"

@@ -1,4 +1,5 @@
-"""Histories in which an image is shared, delivered and taken back at any moment, with sharing as it is.
+"""Histories in which an image is shared, delivered and taken back at any moment, and in which the member leaves its
+account and comes back, with sharing as it is.
 
 One pod is the member's alone: its owner publishes nothing there, so that every copy on it is a delivery's.
 """
@@ -17,6 +18,7 @@ from contracts.events.hub import (
     ShareResumed,
     ShareRevoked,
     ShareSuspended,
+    TenantSet,
 )
 from contracts.events.to_pods import CopyRequested
 from contracts.principals import above
@@ -26,20 +28,25 @@ from contracts.requests import (
     Command,
     OfferImages,
     RevokeOffers,
+    SetAccount,
     SetPodTenants,
+    SetTenant,
     SuspendSharing,
 )
 from core.driver import Driver
 from core.simulation import ACTOR, MEDDLING, Simulation
 from core.truth import ENDED, Violation
 from runtime.work import Emitted, Message
+from sharing.directory import accounts, tenants
+from sharing.directory.documents import TENANT
 from sharing.handlers import reactions
 from sharing.settings import SharingSettings
 
 THEIRS = "pod-3"
-MEMBER = Actor(tenant="beta", name="bob", roles=("owner",), principals=above("beta", "bees"))
+MEMBER = "beta"
+ACCOUNT = "bees"
 OPERATOR = Actor(tenant="default", name="root", roles=("operator",))
-OFFERED_TO = ("beta", "account:bees")
+OFFERED_TO = above(MEMBER, ACCOUNT)
 
 
 @dataclass
@@ -51,6 +58,8 @@ class Shared:
     answer: tuple[int, bool] = (0, False)
     """The latest revision, and whether it blocks."""
     suspended: tuple[int, bool] = (0, False)
+    principals: tuple[int, tuple[str, ...]] = (0, OFFERED_TO)
+    """The latest revision, and what the member is."""
 
     def hear(self, event: Any) -> None:
         """Take a word in."""
@@ -66,12 +75,16 @@ class Shared:
             case ShareSuspended() | ShareResumed():
                 if event.revision > self.suspended[0]:
                     self.suspended = (event.revision, isinstance(event, ShareSuspended))
+            case TenantSet():
+                if event.revision > self.principals[0]:
+                    self.principals = (event.revision, event.principals)
 
     @property
     def usable(self) -> bool:
         """Whether it is."""
         after = self.answer[0] if self.answer[1] else -1
-        return not self.suspended[1] and any(holds and since > after for since, _, holds in self.offers.values())
+        offers = [self.offers[one] for one in self.principals[1] if one in self.offers]
+        return not self.suspended[1] and any(holds and since > after for since, _, holds in offers)
 
 
 class SharedSimulation(Simulation):
@@ -80,7 +93,12 @@ class SharedSimulation(Simulation):
     def __init__(self, seed: int) -> None:
         super().__init__(seed, MEDDLING)
         settings = SharingSettings(data="", reject_blocks_use=seed % 2 == 0)
-        self.hub[Speaker.SHARING] = Driver(reactions(settings), ids="5a")
+        who_is_who = accounts.reactions() | tenants.reactions()
+        self.sharing = self.hub[Speaker.SHARING] = Driver(reactions(settings) | who_is_who, ids="5a")
+        self.sharing.ask(SetAccount(actor=OPERATOR, id=self.sharing.new_id(), name=ACCOUNT))
+        self.sharing.ask(
+            self._move(ACCOUNT, self.sharing.new_id())
+        )  # the others never hear of it, as of tenants of long ago
         self.shared = Shared()
         """What the replicator has heard."""
         self.deliveries: set[str] = set()
@@ -111,11 +129,11 @@ class SharedSimulation(Simulation):
     def _user(self) -> None:
         if not self._bound:
             pod = self.catalog.get(POD, THEIRS)
-            self._bound = pod is not None and pod.tenants == (MEMBER.tenant,)
+            self._bound = pod is not None and pod.tenants == (MEMBER,)
         if self._bound:
             super()._user()
         elif self.replicator.documents.get(("pod", THEIRS)) and not self._said_so:
-            bind = SetPodTenants(actor=OPERATOR, id=self._id(), pod=THEIRS, tenants=(MEMBER.tenant,))
+            bind = SetPodTenants(actor=OPERATOR, id=self._id(), pod=THEIRS, tenants=(MEMBER,))
             self._tell(bind, Speaker.REPLICATOR)
 
     def _meddle(self) -> None:
@@ -124,11 +142,13 @@ class SharedSimulation(Simulation):
             begin = self.rng.uniform(0, 120)
             self.later(begin, lambda: self._share(OfferImages, members=(self._member(),), acknowledged=True))
             self.later(begin + self.rng.uniform(0, 20), self._accept)
+            if self._chance(0.2):
+                self.later(begin + self.rng.uniform(5, 40), self._change_account)
         for _ in range(self.rng.randint(0, 8)):
             self.later(self.rng.uniform(0, 250), self._change_sharing)
 
     def _change_sharing(self) -> None:
-        match self.rng.randint(0, 6):
+        match self.rng.randint(0, 8):
             case 0:
                 self._share(OfferImages, members=(self._member(),), acknowledged=True)
             case 1 | 2:
@@ -136,14 +156,29 @@ class SharedSimulation(Simulation):
             case 3 | 4:
                 self._accept()
             case 5:
-                self._answer(AnswerOffer(actor=MEMBER, id=self._id(), image=self._image(), answer="reject"))
+                self._answer(AnswerOffer(actor=self._bob(), id=self._id(), image=self._image(), answer="reject"))
             case 6:
                 self._answer(
                     SuspendSharing(actor=ACTOR, id=self._id(), image=self._image(), suspended=self._chance(0.5))
                 )
+            case 7 | 8:
+                self._change_account()
+
+    def _change_account(self) -> None:
+        self._answer(self._move(ACCOUNT if self._chance(0.4) else "", self._id()))
+
+    def _move(self, account: str, id: str) -> SetTenant:
+        return SetTenant(actor=OPERATOR, id=id, name=MEMBER, account=account)
+
+    def _bob(self) -> Actor:
+        """Somebody of the member, as the directory knows it now."""
+        tenant = self.sharing.get(TENANT, MEMBER)
+        principals = above(MEMBER, "" if tenant is None else tenant.account)
+        return Actor(tenant=MEMBER, name="bob", roles=("owner",), principals=principals)
 
     def _accept(self) -> None:
-        self._answer(AnswerOffer(actor=MEMBER, id=self._id(), image=self._image(), answer="accept", pods=(THEIRS,)))
+        accept = AnswerOffer(actor=self._bob(), id=self._id(), image=self._image(), answer="accept", pods=(THEIRS,))
+        self._answer(accept)
 
     def _share(self, kind: type[Command], **fields: Any) -> None:
         self._answer(kind(actor=ACTOR, id=self._id(), **{"images": (self._image(),)} | fields))

@@ -284,3 +284,12 @@ def test_e4_what_a_tenant_is_from_now_on_is_said_also_when_its_account_moves() -
     assert all(topology.subject(one) for one in said), "a dot in a name is no end of a token"
     world.tenant("acme.de")
     assert world.emitted[-1].event.principals == ("acme.de",)
+
+
+def test_what_is_said_of_tenants_stands_above_the_floor_of_a_restored_database() -> None:
+    world = corp()
+    world.floor = 1000
+    world.tenant("acme", "trade", description="moved")
+    world.account("trade", "corp")
+    said = [item.event for item in world.emitted if isinstance(item.event, TenantSet)]
+    assert [one.revision for one in said[-2:]] == [1001, 1002], "or who heard more than it remembers would not believe it"

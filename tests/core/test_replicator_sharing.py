@@ -1,7 +1,10 @@
 """What others than the owner may do with a version, and what is delivered to them (features.md E, F15)."""
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.events.hub import (
@@ -12,6 +15,7 @@ from contracts.events.hub import (
     CopyRetired,
     DeliveryEnded,
     DeliveryPlanned,
+    ImageDeleted,
     RolesGranted,
     ShareOffered,
     ShareRejected,
@@ -19,10 +23,11 @@ from contracts.events.hub import (
     ShareRevoked,
     ShareSuspended,
     Targets,
+    TenantSet,
     VersionDeliveryRequested,
 )
 from contracts.events.to_pods import CopyRequested, CopyWithdrawn
-from contracts.principals import Granted, above
+from contracts.principals import Granted, above, tenant_key
 from contracts.requests import Actor, EditPlacement, PausePlacement, RemoveCopy, RepairCopy, SetPodTenants, SetPolicy
 from contracts.terms import Policy, Selector
 from contracts.views import PlacementView
@@ -41,14 +46,18 @@ from core.replicating import (
     transferred,
     unpublishing,
 )
-from replicator.documents import DELIVERIES, ROSTER
-from replicator.domain.delivery import MOST_JOBS
+from replicator import definition
+from replicator.documents import DELIVERIES, MEMBER, ROSTER
+from replicator.domain.delivery import MOST_JOBS, Delivered, Deliveries, Member
+from replicator.memberships import AT_ONCE
+from runtime import migrations
 
 IMAGE = publishing().image
 BETA = Actor(tenant="beta", name="bob", roles=("owner",), principals=above("beta", "bees", "corp/eu"))
 STRANGER = Actor(tenant="gamma", name="gil", roles=("owner",))
 OPERATOR = Actor(tenant="default", name="root", roles=("operator",))
 JOB = "d" * 32
+MIGRATIONS = Path(definition.__file__).parent / "migrations"
 
 
 def offered(member: str = "beta", revision: int = 1) -> ShareOffered:
@@ -376,3 +385,165 @@ def test_e5_deliveries_of_many_members_end_some_at_a_time() -> None:
     assert len(of(DeliveryEnded, said)) == 20 + MOST_JOBS
     assert [one.pod for one in of(CopyWithdrawn, said)] == ["pod-3"]
     assert house.all(DELIVERIES) == {}
+
+
+# --- members that belong elsewhere from now on ------------------------------------------------------------------------
+
+
+def belongs(account: str = "", unit: str = "", member: str = "beta", revision: int = 2) -> TenantSet:
+    return TenantSet(
+        key=tenant_key(member),
+        tenant=member,
+        account=account,
+        principals=above(member, account, unit),
+        revision=revision,
+    )
+
+
+LEAVING = {"account": ("account:bees", belongs()), "organisation": ("org:corp", belongs("bees", "other"))}
+
+
+@pytest.mark.parametrize("way", LEAVING)
+@pytest.mark.parametrize("step", STEPS)
+def test_f15_who_leaves_what_it_had_the_offer_by_loses_what_is_not_available_at_once(step: str, way: str) -> None:
+    offer, word = LEAVING[way]
+    house = published(offered(offer))
+    house.catalog(delivery("pod-3"))
+    for report in STEPS[step]:
+        house.pod("pod-3", report)
+    attempt = house.copy("pod-3").attempt
+    said = house.sharing(word)
+    assert [(one.copy, one.attempt) for one in of(CopyWithdrawn, said)] == [(f"{VERSION}_pod-3_0", attempt)]
+    assert len(of(CopyCancelled, said)) + len(of(CopyRetired, said)) == 1
+    assert [(one.delivery, one.member) for one in of(DeliveryEnded, said)] == [(JOB, "beta")]
+    after = house.sharing(word) + house.pod("pod-3", finalised("pod-3", attempt=attempt))
+    after += house.pod("pod-3", dropped("pod-3", attempt=attempt)) + house.events(house.pass_time(4000))
+    assert (of(CopyAvailable, after), of(CopyRequested, after), of(DeliveryEnded, after)) == ([], [], [])
+    assert (house.state("pod-1"), house.state("pod-3"), house.all(DELIVERIES)) == ("AVAILABLE", "ABSENT", {})
+
+
+def test_f15_what_a_leaver_has_stays_for_desktops_and_is_as_before_when_it_is_back() -> None:
+    house = published(offered("org:corp"))
+    house.catalog(delivery("pod-3"))
+    house.pod("pod-3", finalised("pod-3"))
+    assert [type(one) for one in house.sharing(belongs())] == [DeliveryEnded]
+    assert (house.state("pod-3"), house.copy("pod-3").lapsed) == ("AVAILABLE", True)
+    assert house.sharing(belongs("bees", "corp/us", revision=3)) == []
+    assert not house.copy("pod-3").lapsed
+    assert [one.pod for one in of(CopyRequested, house.pod("pod-3", corrupted("pod-3")))] == ["pod-3"], "it is repaired"
+
+
+HOLDING = {
+    "the tenant itself": offered(),
+    "its new account": offered("account:wasps"),
+    "its new organisation": offered("org:other"),
+    "somebody of it": granted("user:beta/bob", "reader"),
+}
+
+
+@pytest.mark.parametrize("offer", HOLDING.values(), ids=HOLDING)
+def test_e5_a_delivery_goes_on_by_what_the_member_is_besides_or_has_become(offer: Any) -> None:
+    house = published(offered("account:bees"), offer)
+    house.catalog(delivery("pod-3", principals=(*above("beta", "bees", "corp"), "user:beta/bob")))
+    assert house.sharing(belongs("wasps", "other")) == []
+    said = house.sharing(revoked("account:bees", revision=5))
+    assert said == []
+    assert [one.pod for one in of(CopyAvailable, house.pod("pod-3", finalised("pod-3")))] == ["pod-3"]
+
+
+def test_f15_an_offer_to_what_the_member_was_gives_it_nothing_more() -> None:
+    house = published(offered())
+    house.catalog(delivery("pod-3"))
+    house.sharing(belongs(), offered("account:bees", revision=2))
+    assert [one.pod for one in of(CopyWithdrawn, house.sharing(revoked(revision=3)))] == ["pod-3"]
+
+
+@pytest.mark.parametrize("revision", [4, 5])
+def test_f15_of_a_tenant_only_the_newest_word_counts(revision: int) -> None:
+    house = published(offered("account:bees"))
+    house.sharing(belongs("bees", revision=5))
+    house.catalog(delivery("pod-3"))
+    assert house.sharing(belongs(revision=revision)) == []
+    assert len(of(DeliveryEnded, house.sharing(belongs(revision=6)))) == 1
+    assert house.sharing(belongs("bees", revision=revision), belongs(revision=6)) == []
+
+
+def test_f15_who_left_before_its_delivery_was_heard_of_gets_none() -> None:
+    house = published(offered("account:bees"))
+    house.sharing(belongs())
+    assert house.catalog(delivery("pod-3")) == []
+    assert planned(house.events(house.pass_time(5))).refused["pod-3"].code == "share_revoked"
+    house.sharing(belongs("bees", revision=3))
+    assert planned(house.catalog(delivery("pod-3"))).pods == ("pod-3",)
+
+
+def test_e5_pods_of_an_organisation_are_not_for_who_left_it() -> None:
+    house = published(offered())
+    house.ask(SetPodTenants(id=house.new_id(), actor=OPERATOR, pod="pod-9", tenants=("org:corp/eu",)))
+    house.sharing(belongs())
+    assert planned(house.catalog(delivery("pod-9"))).refused["pod-9"].code == "delivery_target"
+
+
+def test_e5_a_copy_that_another_member_has_stays_when_one_leaves() -> None:
+    house = published(offered("org:corp"))
+    house.catalog(delivery("pod-3"))
+    house.catalog(delivery("pod-3", member="gamma", job="e" * 32, principals=above("gamma", "", "corp")))
+    said = house.sharing(belongs())
+    assert ([one.delivery for one in of(DeliveryEnded, said)], of(CopyWithdrawn, said)) == ([JOB], [])
+    said = house.sharing(belongs(member="gamma"))
+    assert [one.pod for one in of(CopyWithdrawn, said)] == ["pod-3"]
+
+
+def test_f15_deliveries_of_many_images_end_some_at_a_time_and_other_images_are_not_read() -> None:
+    house, ids = House("pod-1", "pod-3"), [f"{100 + n:032x}" for n in range(AT_ONCE + 5)]
+    for n, id in enumerate(ids):
+        here = Targets(kind="list", pods=("pod-1",))
+        house.publish(version=id, image=f"image-{id}", number=f"1.0.{n}", targets=here)
+        house.sharing(ShareOffered(image=f"image-{id}", member="account:bees", owner=TENANT, revision=1))
+        member = "beta" if n else "gamma"
+        principals = above(member, "bees")
+        words = delivery("pod-3", version=id, image=f"image-{id}", member=member, job=id, principals=principals)
+        house.catalog(words)
+    house.pass_time(10)
+    said = house.events(house.say(belongs(), "sharing"))
+    assert [one.delivery for one in of(DeliveryEnded, said)] == ids[1 : 1 + AT_ONCE]
+    said = house.events(house.pass_time(0))
+    assert [one.delivery for one in of(DeliveryEnded, said)] == ids[1 + AT_ONCE :]
+    assert set(house.all(DELIVERIES)) == {f"image-{ids[0]}"}
+    known = house.get(MEMBER, "beta")
+    assert known is not None
+    assert (known.images, known.revision) == ((), 2), "what is over is forgotten"
+
+
+def test_e5_of_an_image_that_is_gone_no_member_has_anything() -> None:
+    house = published(offered("account:bees"))
+    house.catalog(delivery("pod-3"))
+    assert house.get(MEMBER, "beta") == Member(images=(IMAGE,))
+    gone = ImageDeleted(image=IMAGE, tenant=TENANT, revision=9)
+    house.catalog(gone)
+    assert house.all(MEMBER) == {}
+    assert house.sharing(belongs()) == []
+
+
+def test_e5_databases_of_before_know_whose_deliveries_are_where(tmp_path: Path) -> None:
+    path, steps = tmp_path / "replicator.sqlite", tmp_path / "replicator" / "before"
+    steps.mkdir(parents=True)
+    for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
+        (steps / step.name).write_text(step.read_text())
+    migrations.apply(path, steps)
+    one = Delivered(principals=("beta",), pods=("pod-3",))
+    stored = {
+        "image-2": Deliveries(tenant=TENANT, by={"1" * 32: {"beta": one, "ga.mma": one}, "2" * 32: {"beta": one}}),
+        "image-1": Deliveries(tenant=TENANT, by={"3" * 32: {"beta": one}}),
+    }
+    with sqlite3.connect(path) as connection:
+        for id, known in stored.items():
+            row = ("deliveries", id, msgspec.json.encode(known).decode())
+            connection.execute("INSERT INTO documents VALUES (?, ?, ?)", row)
+    migrations.apply(path, MIGRATIONS)
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT id, body FROM documents WHERE kind = 'member'").fetchall()
+    assert {id: MEMBER.decode(body) for id, body in rows} == {
+        "beta": Member(images=("image-1", "image-2")),
+        "ga.mma": Member(images=("image-2",)),
+    }

@@ -8,7 +8,7 @@ import pytest
 from catalog.documents import JOB
 from core.shared_simulation import THEIRS, SharedSimulation
 from core.truth import Violation
-from replicator import deliveries, delivering
+from replicator import deliveries, delivering, memberships
 from replicator.documents import COPY
 from replicator.domain.copy import underway
 from replicator.domain.facts import Lapsed
@@ -45,7 +45,7 @@ def test_f15_in_very_many_histories_too(start: int) -> None:
 
 def test_deliveries_end_in_every_way() -> None:
     met: set[str] = set()
-    for seed in range(60):
+    for seed in range(80):
         simulation = play(seed)
         met |= {said.event.words() for driver in simulation.hub.values() for said in driver.emitted}
         met |= {f"{job.kind} {type(job).__name__}" for job in simulation.catalog.all(JOB).values()}
@@ -53,13 +53,13 @@ def test_deliveries_end_in_every_way() -> None:
         met |= {f"{type(copy).__name__} {copy.lapsed}" for copy in stored if copy.pod == THEIRS}
     assert met >= {
         "deliver Success", "deliver Cancelled", "deliver Failed", "delivery.planned", "delivery.ended",
-        "share.revoked", "share.suspended", "share.resumed", "share.rejected", "Available True", "Available False",
-        "Absent False",
+        "share.revoked", "share.suspended", "share.resumed", "share.rejected", "tenant.set", "Available True",
+        "Available False", "Absent False",
     }  # fmt: skip
 
 
 def _a_revocation_ends_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(deliveries, "_turn", lambda *_: None)
+    patch.setattr(deliveries, "turn", lambda *_: None)
 
 
 def _a_delivery_stands_on_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -84,6 +84,10 @@ def _what_lapsed_is_repaired(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deliveries, "move", move)
 
 
+def _who_leaves_loses_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memberships, "_go_on", lambda *_: None)
+
+
 @pytest.mark.parametrize(
     "breakage",
     [
@@ -91,6 +95,7 @@ def _what_lapsed_is_repaired(patch: pytest.MonkeyPatch) -> None:
         _a_delivery_stands_on_nothing,
         _what_is_under_way_is_left_alone,
         _what_lapsed_is_repaired,
+        _who_leaves_loses_nothing,
     ],
 )
 def test_what_is_left_out_is_found_out(

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from contracts.events.hub import ShareOffered, ShareRevoked
+from contracts.events.hub import ShareOffered, ShareRevoked, VersionDeleted
 from contracts.requests import Done
 from core.driver import START
-from core.sharing_world import BASE, BETA, SETTINGS, World, codes, words
+from core.sharing_world import BASE, BETA, SETTINGS, World, actor, codes, deployed, version_id, words
+from runtime import access
 from sharing.settings import SharingSettings
 
 
@@ -93,6 +94,45 @@ def test_b4_a_suspended_image_is_nobodys_until_it_is_shared_again_and_offers_are
     assert world.resume() == Done()
     assert words(world.emitted)[5:] == ["share.resumed"]
     assert world.state() == "ACCEPTED"
+
+
+def test_e6_an_encrypted_version_of_an_offered_image_reaches_nobody_else() -> None:
+    world = World()
+    world.offer("beta", "account:group")
+    world.accept()
+    secret = deployed(number="1.1.0", traits=("encrypted",))
+    world.catalog(secret)
+    assert words(world.emitted)[3:] == ["share.suspended"]
+    for who in (BETA, actor("delta", account="group")):
+        assert access.rights(world.get, who, tenant="acme", image=BASE, gallery="lab") == frozenset()
+    world.catalog(deployed(number="1.2.0", traits=("encrypted",)))
+    assert world.resume().code == "not_shareable_encrypted"
+    assert words(world.emitted)[4:] == []
+    for number in ("1.1.0", "1.2.0"):
+        version = version_id(BASE, number)
+        world.catalog(VersionDeleted(version=version, image=BASE, number=number, tenant="acme", revision=9))
+    assert world.resume() == Done()
+    assert (words(world.emitted)[4:], world.state()) == (["share.resumed"], "ACCEPTED")
+
+
+def test_e6_an_encrypted_version_of_what_nobody_was_offered_or_that_is_gone_is_no_word_to_anybody() -> None:
+    world = World()
+    world.catalog(deployed(number="1.1.0", traits=("encrypted",)))
+    assert world.emitted == []
+    other = World()
+    other.offer()
+    gone = VersionDeleted(version=version_id(BASE, "1.1.0"), image=BASE, number="1.1.0", tenant="acme", revision=9)
+    other.catalog(gone, deployed(number="1.1.0", traits=("encrypted",)))
+    assert words(other.emitted) == ["share.offered"]
+
+
+def test_e6_offers_that_rest_already_rest_on() -> None:
+    world = World()
+    world.offer()
+    world.suspend()
+    world.catalog(deployed(number="1.1.0", traits=("encrypted",)))
+    assert words(world.emitted) == ["share.offered", "share.suspended"]
+    assert world.resume().code == "not_shareable_encrypted"
 
 
 SCOPES = [

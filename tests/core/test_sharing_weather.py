@@ -12,7 +12,7 @@ from contracts.requests import Actor
 from core.driver import Driver
 from core.sharing_world import BASE, World, actor
 from runtime import access
-from sharing.documents import ANSWER, IMAGE, OFFER
+from sharing.documents import ANSWER, HELD, IMAGE, OFFER
 from sharing.domain.offer import Standing
 from sharing.settings import SharingSettings
 
@@ -116,6 +116,8 @@ def test_b4_sharing_and_whoever_listens_agree_with_the_rules(steps: list[tuple[s
         standing = {offer.member: offer for offer in world.all(OFFER).values() if isinstance(offer, Standing)}
         assert standing.keys() == model.made.keys()
         assert {one: offer.until for one, offer in standing.items()} == model.until
+        named = {one for one in standing if ":" in one}
+        assert {one: held.count for one, held in world.all(HELD).items()} == dict.fromkeys(named, 1)
         image = world.get(IMAGE, BASE)
         assert image is not None
         assert (image.members, image.revision) == (len(standing), revision)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.events.hub import TokenCreated, TokenRevoked
 from contracts.requests import Actor, Done, DropUser, ListTokens
 from contracts.views import IdentityView
 from core.directory_world import ADA, EVE, JO, OPERATOR, SET_UP, Directory, digest, refused
@@ -163,6 +164,24 @@ def test_a_user_has_so_many_valid_tokens_and_may_revoke_some_to_make_others(worl
     refused(world.token()[1], "token_limit")
     world.pass_time(3600)
     assert world.token()[1].user == "jo"
+
+
+def test_what_becomes_of_tokens_is_said_and_never_their_digest(world: Directory) -> None:
+    _, first = world.token(hours=1.0)
+    _, second = world.token(hours=5.0)
+    world.token(hours=5.0)
+    third = world.emitted[-1].event
+    assert world.emitted[0].event == TokenCreated(
+        token=first.id, tenant="acme", user="jo", until=START + timedelta(hours=1), revision=1
+    )
+    world.revoke(second.id)
+    world.revoke(second.id)
+    assert world.emitted[3].event == TokenRevoked(token=second.id, tenant="acme", user="jo", revision=2)
+    world.pass_time(3600)
+    world.do(DropUser, ADA, name="jo")
+    over = [one.event for one in world.emitted[4:]]
+    assert isinstance(third, TokenCreated)
+    assert over == [TokenRevoked(token=third.token, tenant="acme", user="jo", revision=2)], "the others were over"
 
 
 def test_a_token_is_revoked_by_its_user_or_an_owner_of_the_tenant(world: Directory) -> None:

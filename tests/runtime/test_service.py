@@ -35,6 +35,7 @@ from runtime.topology import TopologyError, apply
 from runtime.work import Batch, Get, Kind, Message, Reaction, Ref, Work
 
 ACTOR = Actor(tenant="t", name="n", roles=("owner",))
+OPERATOR = Actor(tenant="t", name="n", roles=("operator",))
 
 
 async def test_a_message_that_is_stored_twice_takes_effect_once(nats_url: str, tmp_path: Path) -> None:
@@ -98,7 +99,9 @@ async def test_unknown_types_bad_bodies_and_wrong_subjects_become_dead_letters_a
         await say(client, event)
         async with service(toy.definition(), configured), Requests.connect(configured, "test") as requests:
             await heard(client, "event.share.offered.*", 1)
-            page = await requests.ask(ListDeadLetters(actor=ACTOR), service="sharing")
+            page = await requests.ask(ListDeadLetters(actor=OPERATOR), service="sharing")
+            refusal = await requests.ask(ListDeadLetters(actor=ACTOR), service="sharing")
+    assert (refusal.code, refusal.data) == ("forbidden", {"needs": "operate"})
     assert sorted(letter.kind for letter in page.items) == ["bad_body", "bad_body", "bad_body", "unknown_type"]
     assert {letter.subject for letter in page.items} == {subject}
     assert toy.seen == [event.image]

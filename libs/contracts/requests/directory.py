@@ -29,7 +29,7 @@ class SetUnit(Command, frozen=True, kw_only=True, tag="command.sharing.set_unit"
 
 
 class DropUnit(Command, frozen=True, kw_only=True, tag="command.sharing.drop_unit"):
-    """Delete a unit without units and accounts."""
+    """Delete a unit without units and accounts that nothing is shared with."""
 
     path: str
 
@@ -51,7 +51,7 @@ class SetAccount(Command, frozen=True, kw_only=True, tag="command.sharing.set_ac
 
 
 class DropAccount(Command, frozen=True, kw_only=True, tag="command.sharing.drop_account"):
-    """Delete an account without tenants."""
+    """Delete an account without tenants that nothing is shared with."""
 
     name: str
 
@@ -100,8 +100,8 @@ class SetUser(Command, frozen=True, kw_only=True, tag="command.sharing.set_user"
 
 
 class DropUser(Command, frozen=True, kw_only=True, tag="command.sharing.drop_user"):
-    """Delete a user or a service account, and revoke its tokens. What was granted to it by name is taken back by those
-    who granted it, before somebody else gets the name."""
+    """Delete a user or a service account, and revoke its tokens. What was granted to it by name is taken back before
+    somebody else gets the name."""
 
     name: str
     tenant: Name | None = None

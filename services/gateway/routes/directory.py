@@ -85,7 +85,7 @@ async def set_unit(
 async def drop_unit(
     door: Services, request: Request[Any, Any, Any], unit: FromPath[str], key: Key = None
 ) -> Response[None]:
-    """For operators: delete a unit that has neither units nor accounts."""
+    """For operators: delete a unit that has neither units nor accounts, and that nothing is shared with."""
     await door.ask(door.order(DropUnit, request, key, path=unit_in(unit)), Done)
     return done()
 
@@ -132,7 +132,7 @@ async def set_account(
 async def drop_account(
     door: Services, request: Request[Any, Any, Any], account: FromPath[str], key: Key = None
 ) -> Response[None]:
-    """For operators: delete an account without tenants."""
+    """For operators: delete an account without tenants that nothing is shared with."""
     await door.ask(door.order(DropAccount, request, key, name=account_in(account)), Done)
     return done()
 

@@ -54,7 +54,7 @@ async def list_tenant_users(
     tags=TAGS,
     responses=writes(
         200, shape(PersonView), "The user.", "user_not_found", "tenant_not_found", "roles_exceeded",
-        "property_change_not_allowed",
+        "property_change_not_allowed", "user_ending",
     ),
 )  # fmt: skip
 async def set_user(
@@ -84,7 +84,8 @@ async def set_user(
 async def drop_user(
     door: Services, request: Request[Any, Any, Any], user: FromPath[str], tenant: Tenant = None, key: Key = None
 ) -> Response[None]:
-    """For owners: delete a user or a service account with its tokens."""
+    """For owners: delete a user or a service account with its tokens, and with what it was granted by name: whoever
+    gets the name later is somebody else."""
     await door.ask(door.order(DropUser, request, key, name=user_in(user), tenant=tenant), Done)
     return done()
 

@@ -158,12 +158,12 @@ async def suspend_sharing(
     tags=TAGS,
     status_code=204,
     responses=does("The offers hold again, as they were answered.", "image_not_found", "reshare_forbidden",
-                   "class_read_only"),
+                   "class_read_only", "not_shareable_encrypted"),
 )  # fmt: skip
 async def resume_sharing(
     door: Services, request: Request[Any, Any, Any], image: FromPath[str], key: Key = None
 ) -> Response[None]:
-    """Share an image with its members again."""
+    """Share an image with its members again; not while a version of it is encrypted."""
     await door.ask(door.order(SuspendSharing, request, key, image=image_in(image), suspended=False), Done)
     return done()
 

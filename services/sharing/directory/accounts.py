@@ -8,6 +8,7 @@ from contracts.errors import Problem
 from contracts.requests import Done, DropAccount, SetAccount
 from contracts.views import AccountView
 from runtime.work import Get, Message, Reaction, Ref, Work
+from sharing import held
 from sharing.directory import units
 from sharing.directory.documents import ACCOUNT, TENANT, UNIT
 from sharing.directory.refusals import account_not_found, unit_not_found
@@ -31,6 +32,7 @@ def count(work: Work, name: str, change: int) -> None:
 def _keys(message: Message[SetAccount | DropAccount], get: Get) -> Iterator[Ref]:
     command = message.body
     yield ACCOUNT(command.name)
+    yield from held.refs([f"account:{command.name}"])
     if isinstance(command, SetAccount) and command.unit:
         yield UNIT(command.unit)
     account: Account | None = get(ACCOUNT, command.name)
@@ -67,7 +69,7 @@ def _moved(work: Work, name: str, unit: str) -> None:
     """The tenants of an account are in another unit with it."""
     for tenant, known in list(work.every(TENANT)):
         if known.account == name:
-            now = msgspec.structs.replace(known, revision=known.revision + 1)
+            now = msgspec.structs.replace(known, revision=max(known.revision, work.floor) + 1)
             work.put(TENANT, tenant, now)
             say_tenant(work, tenant, now, unit)
 
@@ -83,6 +85,13 @@ def _on_drop(message: Message[DropAccount], work: Work) -> Done | Problem:
             detail=f"{name} has {account.tenants} tenants",
             hint="Move its tenants to another account first.",
             data={"tenants": account.tenants},
+        )
+    if left := held.standing(work, f"account:{name}"):
+        return Problem(
+            code="account_not_empty",
+            detail=f"{left} offers, galleries and grants are for {name}: whoever has the name later would have them",
+            hint="Those who made them must take them back first; the audit log tells who they are.",
+            data={"shares": left},
         )
     work.put(ACCOUNT, name, None)
     units.count(work, account.unit, accounts=-1)

@@ -49,7 +49,7 @@ def _on_set(message: Message[SetTenant], work: Work) -> TenantView | Problem:
         description=command.description,
         disabled=command.disabled,
         created=message.at if before is None else before.created,
-        revision=1 if before is None else before.revision + 1,
+        revision=max(0 if before is None else before.revision, work.floor) + 1,
     )
     was = "" if before is None else before.account
     if was != after.account:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from contracts.errors import Problem
+from contracts.events.hub import TokenCreated, TokenRevoked
 from contracts.principals import Role
 from contracts.requests import CreateToken, Done, RevokeToken
 from contracts.rights import forbidden
@@ -17,7 +18,7 @@ from sharing.directory.refusals import roles_exceeded, token_not_found, user_not
 from sharing.directory.standing import manages, tenant_meant
 from sharing.directory.views import token_view
 from sharing.domain.directory.person import Person, beyond, common, in_order, not_his_to_give, rights_of
-from sharing.domain.directory.token import KEPT, MOST_TOKENS, Key, Keyring, Token
+from sharing.domain.directory.token import KEPT, MOST_TOKENS, Key, Keyring, Token, valid
 
 
 class TokenAged(Local, frozen=True, kw_only=True, tag="token.aged"):
@@ -51,8 +52,16 @@ def refs_of(key: str, get: Get) -> Iterator[Ref]:
 def forget_all(work: Work, key: str) -> None:
     """Delete all tokens of a user who is no more: none of them opens anything from now on."""
     ring = work.get(KEYRING, key) or Keyring()
+    for one in ring.held.values():
+        token = work.get(TOKEN, one.digest)
+        if token is not None and valid(token, work.message.at):
+            _say_revoked(work, token, token.revision + 1)
     _forget(work, ring, ring.held)
     work.put(KEYRING, key, None)
+
+
+def _say_revoked(work: Work, token: Token, revision: int) -> None:
+    work.emit(TokenRevoked(token=token.id, tenant=token.tenant, user=token.user, revision=revision), saga="")
 
 
 def _forget(work: Work, ring: Keyring, ids: Iterable[str]) -> None:
@@ -110,6 +119,8 @@ def _create(command: CreateToken, work: Work, bootstrap: Bootstrap) -> TokenView
     work.put(TOKEN_ID, token.id, Told(digest=command.digest))
     work.put(KEYRING, key, ring.with_key(token.id, Key(digest=command.digest, until=token.until)))
     work.remind(_reminder(token.id), token.until + KEPT, TokenAged(token=token.id))
+    created = TokenCreated(token=token.id, tenant=tenant, user=user, until=token.until, revision=token.revision)
+    work.emit(created, saga="")
     return token_view(token)
 
 
@@ -185,6 +196,7 @@ def _on_revoke(message: Message[RevokeToken], work: Work) -> Done | Problem:
     ring = (work.get(KEYRING, key) or Keyring()).with_key(token.id, Key(digest=digest, until=token.until, revoked=True))
     work.put(TOKEN, digest, msgspec.structs.replace(token, revoked=message.at, revision=token.revision + 1))
     work.remind(_reminder(token.id), message.at + KEPT, TokenAged(token=token.id))
+    _say_revoked(work, token, token.revision + 1)
     old = ring.too_many_revoked
     _forget(work, ring, old)
     work.put(KEYRING, key, ring.without(old))

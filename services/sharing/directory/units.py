@@ -8,6 +8,7 @@ from contracts.errors import Problem
 from contracts.requests import Done, DropUnit, SetUnit
 from contracts.views import UnitView
 from runtime.work import Get, Message, Reaction, Ref, Work
+from sharing import held
 from sharing.directory.documents import UNIT
 from sharing.directory.refusals import unit_not_found
 from sharing.directory.views import unit_view
@@ -30,6 +31,7 @@ def count(work: Work, path: str, *, units: int = 0, accounts: int = 0) -> None:
 def _keys(message: Message[SetUnit | DropUnit], _: Get) -> Iterator[Ref]:
     path = message.body.path
     yield UNIT(path)
+    yield from held.refs([f"org:{path}"])
     if above := parent(path):
         yield UNIT(above)
 
@@ -62,6 +64,13 @@ def _on_drop(message: Message[DropUnit], work: Work) -> Done | Problem:
             detail=f"{path} has {unit.units} units and {unit.accounts} accounts in it",
             hint="Move its accounts to another unit, and delete the units below it first.",
             data={"units": unit.units, "accounts": unit.accounts},
+        )
+    if left := held.standing(work, f"org:{path}"):
+        return Problem(
+            code="unit_not_empty",
+            detail=f"{left} offers and grants are for {path}: whoever has the name later would have them",
+            hint="Those who made them must take them back first; the audit log tells who they are.",
+            data={"shares": left},
         )
     work.put(UNIT, path, None)
     count(work, parent(path), units=-1)

@@ -8,6 +8,7 @@ from contracts.errors import Problem
 from contracts.requests import Done, DropUser, SetUser
 from contracts.views import PersonView
 from runtime.work import Get, Message, Reaction, Ref, Work
+from sharing import held, leavers
 from sharing.directory import tenants, tokens
 from sharing.directory.bootstrap import Bootstrap
 from sharing.directory.documents import KEYRING, PERSON, TENANT, person_key
@@ -33,6 +34,7 @@ def _key(command: SetUser | DropUser) -> str:
 def _set_keys(message: Message[SetUser], _: Get) -> Iterator[Ref]:
     command = message.body
     yield PERSON(_key(command))
+    yield from held.refs([_principal(command.kind, _key(command))])
     yield TENANT(command.tenant or command.actor.tenant)
 
 
@@ -41,6 +43,13 @@ def _drop_keys(message: Message[DropUser], get: Get) -> Iterator[Ref]:
     yield PERSON(key)
     yield KEYRING(key)
     yield from tokens.refs_of(key, get)
+    person: Person | None = get(PERSON, key)
+    if person is not None:
+        yield from leavers.refs(_principal(person.kind, key), get)
+
+
+def _principal(kind: str, key: str) -> str:
+    return f"{kind}:{key}"
 
 
 def _set(command: SetUser, work: Work, bootstrap: Bootstrap) -> PersonView | Problem:
@@ -51,6 +60,8 @@ def _set(command: SetUser, work: Work, bootstrap: Bootstrap) -> PersonView | Pro
     key = person_key(tenant, command.name)
     before = work.get(PERSON, key)
     problem = _objection(command, before or bootstrap.person(tenant, command.name, at))
+    if problem is None and before is None:
+        problem = leavers.unfinished(work, _principal(command.kind, key))
     if problem is not None:
         return problem
     after = Person(
@@ -88,8 +99,8 @@ _WORDS = {"user": "user", "service": "service account"}
 
 
 def _on_drop(message: Message[DropUser], work: Work) -> Done | Problem:
-    """Its tokens go with it. Roles that were granted to it by name stay until they are taken back: whoever gets the
-    name later has them."""
+    """Its tokens go with it, and the roles that were granted to it by name: whoever gets the name later is somebody
+    else."""
     command = message.body
     tenant = tenant_meant(command.actor, command.tenant)
     if isinstance(tenant, Problem):
@@ -101,5 +112,6 @@ def _on_drop(message: Message[DropUser], work: Work) -> Done | Problem:
     if exceeding := not_his_to_give(person.roles, command.actor):
         return roles_exceeded(exceeding, "This user may do more than you; ask an operator.")
     tokens.forget_all(work, key)
+    leavers.take_back(work, _principal(person.kind, key))
     work.put(PERSON, key, None)
     return Done()

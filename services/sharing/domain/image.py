@@ -72,6 +72,15 @@ def _encrypted(version: Version | None) -> bool:
     return version is not None and version.encrypted and version.state != "GONE"
 
 
+def encrypted() -> Problem:
+    """Why an image with encrypted content is nobody else's."""
+    return Problem(
+        code="not_shareable_encrypted",
+        detail="a version of the image is encrypted, and its key is its owner's",
+        hint="Import a version without encryption into another image, and offer that one.",
+    )
+
+
 def objection(image: Image) -> Problem | None:
     """Why an image cannot be offered to anybody (features.md E6)."""
     if image.image_class == "standard":
@@ -81,11 +90,7 @@ def objection(image: Image) -> Problem | None:
             hint="Tell the others its id.",
         )
     if image.encrypted:
-        return Problem(
-            code="not_shareable_encrypted",
-            detail="a version of the image is encrypted, and its key is its owner's",
-            hint="Import a version without encryption into another image, and offer that one.",
-        )
+        return encrypted()
     if image.market:
         return Problem(
             code="not_shareable_market",
