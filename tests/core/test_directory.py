@@ -292,4 +292,4 @@ def test_what_is_said_of_tenants_stands_above_the_floor_of_a_restored_database()
     world.tenant("acme", "trade", description="moved")
     world.account("trade", "corp")
     said = [item.event for item in world.emitted if isinstance(item.event, TenantSet)]
-    assert [one.revision for one in said[-2:]] == [1001, 1002], "or who heard more than it remembers would not believe it"
+    assert [one.revision for one in said[-2:]] == [1001, 1002], "else who heard more would not believe it"
