@@ -206,7 +206,7 @@ def main() -> None:
     """Measure, write the results, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of C3, alternating with the raw hop")
-    parser.add_argument("--asked", type=int, default=300, help="how often each question is put")
+    parser.add_argument("--asked", type=int, default=900, help="how often each question is put")
     parser.add_argument("--versions", type=int, default=1_000_000)
     parser.add_argument("--copies", type=int, default=10, help="copies of each version")
     parser.add_argument("--imports", type=int, default=1000)
