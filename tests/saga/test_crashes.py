@@ -132,7 +132,7 @@ async def test_what_an_import_left_when_it_died_goes_once_its_deadline_has_passe
     nats_url: str, tmp_path: Path
 ) -> None:
     dying = [one for one in doomed() if one.point.startswith("import.")]
-    async with house(nats_url, tmp_path, pods=0, more={"catalog": {"import_deadline": 2.0}}) as home:
+    async with house(nats_url, tmp_path, pods=0, more={"catalog": {"import_deadline": 8.0}}) as home:
         before = {}
         ends = []
         for one in dying:
